@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+
+	"github.com/payrack/payrack/core/catalogue"
+	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/credential"
+	"github.com/payrack/payrack/core/directory"
+	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/payment"
+	"github.com/payrack/payrack/ports/inbound"
+	"github.com/payrack/payrack/ports/outbound"
+)
+
+// credentialSet is what a call is made with.
+type credentialSet struct {
+	store   company.StoreID
+	account string
+	wire    string
+	// ref is id/revision, empty for the request's own set.
+	ref   string
+	plain []byte
+}
+
+// credentials finds the set for a request: the request's own, else the store's, else the company's.
+func (a *App) credentials(
+	ctx context.Context, c inbound.Native, t catalogue.Type, f outbound.Form,
+) (credentialSet, error) {
+	if !c.Principal.In(c.Environment) {
+		return credentialSet{}, fault.New(fault.Invalid, "environment_mismatch",
+			"is_test does not agree with the environments of this client")
+	}
+	if f.Credential != nil {
+		wire := f.Wire
+		if wire == "" {
+			wire = t.WireDefault
+		}
+		// A store beside the request's own credentials is only recorded.
+		return credentialSet{store: storeOf(c), account: f.Account, wire: wire, plain: f.Credential}, nil
+	}
+	if c.Store == nil {
+		return credentialSet{}, &fault.Error{
+			Kind: fault.Invalid, Code: "missing_field", Message: "store_id 不可為空",
+			Fields: []fault.Field{{Pointer: "/store_id", Code: "missing_field", Detail: "store_id is required without credentials in the request"}},
+		}
+	}
+	found, ok := a.lookup(c.Principal.Company, storeOf(c), t.Name, c.Environment)
+	if !ok {
+		return credentialSet{}, fault.New(fault.Invalid, "config_missing", "公司/門市缺少 "+t.Name+" 金流相關設定")
+	}
+	plain, err := a.open(ctx, found)
+	if err != nil {
+		return credentialSet{}, err
+	}
+	return credentialSet{store: storeOf(c), account: found.Account, wire: found.Wire, ref: found.Ref(), plain: plain}, nil
+}
+
+// lookup finds a stored set: the store's own, then the company's. A store that the company does not have
+// finds nothing and never falls back.
+func (a *App) lookup(
+	co company.ID, store company.StoreID, typeName string, env company.Environment,
+) (credential.Credential, bool) {
+	x := a.index.Load()
+	k := directory.CredentialKey{Company: co, Store: store, Type: typeName, Environment: env}
+	if store != company.OwnStore {
+		if _, known := x.Store(directory.StoreKey{Company: co, Store: store}); !known {
+			return credential.Credential{}, false
+		}
+		if own, ok := x.Credential(k); ok {
+			return own, true
+		}
+		k.Store = company.OwnStore
+	}
+	return x.Credential(k)
+}
+
+// open decrypts a stored set once per revision.
+func (a *App) open(ctx context.Context, c credential.Credential) ([]byte, error) {
+	if plain, ok := a.opened.Load(c.Ref()); ok {
+		if set, ok := plain.([]byte); ok {
+			return set, nil
+		}
+	}
+	plain, err := a.Secrets.Open(ctx, c.Field(), c.Sealed)
+	if err != nil {
+		return nil, err
+	}
+	a.opened.Store(c.Ref(), plain)
+	return plain, nil
+}
+
+// requestCredential is where a request's own credential is sealed.
+func requestCredential(p payment.Payment, o payment.OperationID) credential.Field {
+	return credential.Field{Company: p.Company, Provider: p.Provider, Name: "operation/" + string(o) + "/credential"}
+}
+
+// storedReply is where an operation's reply is sealed.
+func storedReply(p payment.Payment, o payment.OperationID) credential.Field {
+	return credential.Field{Company: p.Company, Provider: p.Provider, Name: "operation/" + string(o) + "/reply"}
+}

@@ -1,0 +1,122 @@
+package app
+
+import (
+	"context"
+
+	"github.com/payrack/payrack/core/catalogue"
+	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/payment"
+	"github.com/payrack/payrack/ports/inbound"
+	"github.com/payrack/payrack/ports/outbound"
+)
+
+// payments implements inbound.Payments.
+type payments struct{ *App }
+
+// Pay starts a payment, or answers for the one that the same keys started before.
+func (a payments) Pay(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
+	id := payment.ID(a.IDs.New())
+	session, err := a.Providers.Open(ctx, outbound.Route{Type: c.Type, Payment: id, Store: storeOf(c)})
+	if err != nil {
+		return inbound.Reply{}, err
+	}
+	defer session.Close()
+
+	form, err := session.Form(catalogue.Pay, c.Request)
+	if err != nil {
+		return inbound.Reply{}, err
+	}
+	promises, _ := session.Type().Find(catalogue.Pay)
+	set, err := a.credentials(ctx, c, session.Type(), form)
+	if err != nil {
+		return inbound.Reply{}, err
+	}
+	d := draft{command: c, form: form, set: set, described: session.Type(), promises: promises}
+
+	change, err := a.intent(ctx, id, d)
+	if err != nil {
+		return inbound.Reply{}, err
+	}
+	// Whoever sends the same request from now on finds this one running.
+	finished := a.running.begin(change.Record.Payment.ID)
+	defer finished()
+
+	// The intent is durable before the first byte leaves: if this process dies in the next line, recovery
+	// still knows which payment to ask about.
+	committed, err := a.Ledger.Commit(context.WithoutCancel(ctx), change)
+	switch {
+	case err != nil:
+		a.abandon(ctx, change.Record)
+		return inbound.Reply{}, fault.Wrap(fault.Unavailable, "store_unavailable",
+			"the payment could not be recorded and was not sent; send the same request again later", err)
+	case committed.Loss == outbound.NoLoss:
+		return a.execute(ctx, session, change.Record, d)
+	case committed.Loss == outbound.LostClaim:
+		return a.again(ctx, session, committed.Claim, change.Claims, d)
+	default:
+		return a.taken(ctx, committed.Payment, d)
+	}
+}
+
+// draft is a request that was read and may be sent.
+type draft struct {
+	command   inbound.Native
+	form      outbound.Form
+	set       credentialSet
+	described catalogue.Type
+	promises  catalogue.Operation
+}
+
+// intent makes the change that must be durable before anything is sent.
+func (a payments) intent(ctx context.Context, id payment.ID, d draft) (outbound.Change, error) {
+	now := a.Clock.Now()
+	p := payment.Payment{
+		ID: id, Company: d.command.Principal.Company, Environment: d.command.Environment, Store: d.set.store,
+		Type: d.described.Name, Provider: d.described.Provider, Account: d.set.account, Wire: d.set.wire,
+		OrderNumber: d.form.OrderNumber, Amount: d.form.Amount, Capture: d.form.Capture == nil || *d.form.Capture,
+		CredentialRef: d.set.ref, Release: releaseOf(d.described),
+	}
+	o, err := a.operation(ctx, p, d, payment.KindPay)
+	if err != nil {
+		return outbound.Change{}, err
+	}
+	r, err := payment.Begin(p, o, now)
+	if err != nil {
+		return outbound.Change{}, err
+	}
+	change := chained(r, "payment.sending", now)
+	change.NewOperation = true
+	change.Claims = a.claims(r, d)
+	return change, nil
+}
+
+// operation is one call that may be sent until its deadline.
+func (a *App) operation(ctx context.Context, p payment.Payment, d draft, k payment.Kind) (payment.Operation, error) {
+	o := payment.Operation{
+		ID: payment.OperationID(a.IDs.New()), Payment: p.ID, Kind: k, Amount: p.Amount,
+		OrderID: p.OrderNumber, RequestID: d.form.RequestID, OwnerBoot: a.Boot,
+		SendDeadline: a.Clock.Now().Add(d.promises.MaxDuration + a.SendMargin),
+		Release:      releaseOf(d.described), TraceID: d.command.TraceID,
+	}
+	if d.set.ref != "" {
+		return o, nil
+	}
+	// Without its own credential a crash could never be resolved; it is erased when the payment is settled.
+	sealed, err := a.Secrets.Seal(ctx, requestCredential(p, o.ID), d.set.plain)
+	if err != nil {
+		return payment.Operation{}, err
+	}
+	o.SealedCredential = sealed
+	return o, nil
+}
+
+func releaseOf(t catalogue.Type) string { return t.Provider + "@" + t.Version }
+
+// storeOf reads the store of the envelope: absent, "" and "0" all stand for the company itself.
+func storeOf(c inbound.Native) company.StoreID {
+	if c.Store == nil || *c.Store == "0" {
+		return company.OwnStore
+	}
+	return company.StoreID(*c.Store)
+}

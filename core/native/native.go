@@ -1,0 +1,58 @@
+// Package native handles answers in a provider's own shape as bytes: they are stored, spliced and replayed,
+// never parsed and written again, so that a 19-digit id or a trailing zero comes out as the provider wrote it.
+package native
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// Member is one JSON member to add.
+type Member struct {
+	Name string
+	// Value is anything encoding/json writes.
+	Value any
+}
+
+// Append returns the object with members added before its last brace. A body that is not an object is
+// returned as an object of the members alone.
+func Append(object []byte, members ...Member) []byte {
+	body := bytes.TrimSpace(object)
+	if len(body) < 2 || body[0] != '{' || body[len(body)-1] != '}' {
+		body = []byte("{}")
+	}
+	inside := bytes.TrimSpace(body[1 : len(body)-1])
+	out := bytes.NewBuffer(make([]byte, 0, len(body)+64*len(members)))
+	out.WriteByte('{')
+	out.Write(inside)
+	comma := len(inside) > 0
+	for _, m := range members {
+		value, err := encode(m.Value)
+		if err != nil {
+			continue
+		}
+		name, err := encode(m.Name)
+		if err != nil {
+			continue
+		}
+		if comma {
+			out.WriteByte(',')
+		}
+		comma = true
+		out.Write(name)
+		out.WriteByte(':')
+		out.Write(value)
+	}
+	out.WriteByte('}')
+	return out.Bytes()
+}
+
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}

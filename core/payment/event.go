@@ -1,0 +1,124 @@
+package payment
+
+import (
+	"time"
+
+	"github.com/payrack/payrack/core/money"
+)
+
+// Event is a fact that changes a payment. The set is closed.
+type Event interface{ happened() time.Time }
+
+// Known says how much an answer of the provider settles. The zero value settles nothing.
+type Known uint8
+
+// What an answer can settle.
+const (
+	KnownNothing Known = iota
+	KnownApproved
+	KnownDeclined
+	KnownAction
+	KnownNotSent
+)
+
+// Answered: the owner of the operation's epoch has the provider's answer, or knows that there will be none.
+type Answered struct {
+	At       time.Time
+	Epoch    int64
+	Known    Known
+	Evidence Evidence
+}
+
+// Fenced: the resolver took the operation of a process that died or overran its deadline.
+type Fenced struct {
+	At    time.Time
+	Boot  string
+	Epoch int64
+}
+
+// Verdict is what a search proves.
+type Verdict uint8
+
+// The verdicts. When "not found" counts as VerdictNotCharged is the resolver's rule, not the reducer's.
+const (
+	// VerdictOpen: nothing is proven, ask again.
+	VerdictOpen Verdict = iota
+	// VerdictDone: the operation in doubt took effect; Evidence says with what.
+	VerdictDone
+	// VerdictNotDone: it is final that the operation in doubt had no effect and will have none.
+	VerdictNotDone
+	// VerdictGone: what was held or taken has been given back in full.
+	VerdictGone
+	// VerdictLapsed: the provider says cancelled or expired.
+	VerdictLapsed
+)
+
+// Searched: a search of the resolver brought a verdict on the payment.
+type Searched struct {
+	At       time.Time
+	Epoch    int64
+	Verdict  Verdict
+	Evidence Evidence
+	// WatchedMS is the time that this check adds to what was really watched.
+	WatchedMS int64
+}
+
+// Observed: a look at the provider while no operation is open, as for a payer who has not acted or an
+// authorization that may have lapsed. VerdictGone and VerdictLapsed change the payment, VerdictOpen plans
+// the next look.
+type Observed struct {
+	At       time.Time
+	Verdict  Verdict
+	Evidence Evidence
+	// NextAt is the next look, zero for none.
+	NextAt time.Time
+}
+
+// ReverseWanted: the policy decided at its time, or the company cancelled. From its commit on the client is
+// told "not paid".
+type ReverseWanted struct {
+	At time.Time
+	// By is "policy" or "company".
+	By string
+}
+
+// Begun: an operation begins on an existing payment: a follow-up, a reversal, or a retry of what was never
+// sent.
+type Begun struct {
+	At        time.Time
+	Operation Operation
+}
+
+// GaveUp: the resolver has used up its checks or met a contradiction; a person decides.
+type GaveUp struct {
+	At     time.Time
+	Epoch  int64
+	Reason string
+}
+
+// Reviewed: two people decided, with evidence.
+type Reviewed struct {
+	At       time.Time
+	To       State
+	Captured money.Amount
+	Refunded money.Amount
+	Actor    string
+	Approver string
+	Evidence string
+}
+
+// OrphanFound: reconciliation found money for a payment that was told "not charged".
+type OrphanFound struct {
+	At       time.Time
+	Evidence Evidence
+}
+
+func (e Answered) happened() time.Time      { return e.At }
+func (e Fenced) happened() time.Time        { return e.At }
+func (e Searched) happened() time.Time      { return e.At }
+func (e Observed) happened() time.Time      { return e.At }
+func (e ReverseWanted) happened() time.Time { return e.At }
+func (e Begun) happened() time.Time         { return e.At }
+func (e GaveUp) happened() time.Time        { return e.At }
+func (e Reviewed) happened() time.Time      { return e.At }
+func (e OrphanFound) happened() time.Time   { return e.At }

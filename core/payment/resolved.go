@@ -1,0 +1,212 @@
+package payment
+
+import (
+	"github.com/payrack/payrack/core/fault"
+)
+
+// fenced takes an operation over: the epoch grows, so that the old owner's answer is refused from now on.
+// An operation that was being sent is in doubt from here.
+func fenced(r Record, e Fenced) (Record, error) {
+	if !r.Operation.Open() || r.Payment.State == Review {
+		return Record{}, fault.New(fault.Conflict, "not_open", "no operation of this payment is open")
+	}
+	if e.Epoch <= r.Operation.Epoch {
+		return Record{}, fault.New(fault.Conflict, "fenced", "another process took the operation over first")
+	}
+	r.Operation.Epoch, r.Operation.OwnerBoot = e.Epoch, e.Boot
+	if r.Operation.State == OperationSending {
+		return inDoubt(r, e.At), nil
+	}
+	return r, nil
+}
+
+// searched records what a search proved about the operation in doubt.
+func searched(r Record, e Searched) (Record, error) {
+	o := &r.Operation
+	if o.State != OperationUnknown {
+		return Record{}, fault.New(fault.Conflict, "not_in_doubt", "the operation is not in doubt")
+	}
+	o.Checks++
+	o.WatchedMS += e.WatchedMS
+	note(&r, e.Evidence)
+	if r.Payment.State == Mismatch {
+		// Money was seen that nobody asked for. No search makes that right; it is reversed, or reviewed.
+		hold(&r, e.Evidence)
+		return ask(r, e), nil
+	}
+	switch e.Verdict {
+	case VerdictDone:
+		return done(r, e.Evidence, e.At)
+	case VerdictNotDone:
+		return undone(r, NotCharged, e.Evidence), nil
+	case VerdictGone:
+		return gone(r), nil
+	case VerdictLapsed:
+		return lapsed(r), nil
+	case VerdictOpen:
+		return ask(r, e), nil
+	}
+	return ask(r, e), nil
+}
+
+// ask plans the next check, or gives up to a person when they are used up.
+func ask(r Record, e Searched) Record {
+	delay, ok := CheckDelay(r.Operation.Checks)
+	if !ok {
+		r.Payment.State, r.Operation.NextCheckAt = Review, never
+		return r
+	}
+	r.Operation.NextCheckAt = e.At.Add(delay)
+	return r
+}
+
+// gone: what was held or taken has been given back in full, by us or by the provider.
+func gone(r Record) Record {
+	p := &r.Payment
+	switch p.State {
+	case Reversing:
+		p.Refunded, p.RefundReserved = p.Captured, 0
+		p.State = Reversed
+	case Capturing:
+		p.State = Reversed
+	case Voiding:
+		p.State = Voided
+	case Refunding:
+		p.Refunded, p.RefundReserved = p.Captured, 0
+		p.State = Refunded
+	case Unknown, Sending:
+		// Landed and given back before anybody saw it: the payer was not charged.
+		p.State, p.Failure = Failed, NotCharged
+	case Mismatch, Review, RequiresAction, Authorized, Succeeded, Failed, Reversed, Voided, Refunded,
+		PartiallyRefunded, Expired:
+		p.State = Review
+		r.Operation.State, r.Operation.NextCheckAt = OperationUnknown, never
+		return r
+	}
+	closed(&r, OperationSucceeded, "")
+	return r
+}
+
+// lapsed: the provider says cancelled or expired.
+func lapsed(r Record) Record {
+	p := &r.Payment
+	switch p.State {
+	case Capturing:
+		p.State, p.Failure = Failed, NotCharged
+	case Voiding:
+		p.State = Voided
+	case Reversing:
+		p.State = Reversed
+		if p.Captured == 0 {
+			p.Authorized = 0
+		}
+	case Unknown, Sending:
+		p.State, p.Failure = Failed, NotCharged
+	case RequiresAction, Authorized, Refunding, Succeeded, Failed, Reversed, Voided, Refunded,
+		PartiallyRefunded, Expired, Mismatch, Review:
+		p.State = Review
+		r.Operation.State, r.Operation.NextCheckAt = OperationUnknown, never
+		return r
+	}
+	closed(&r, OperationFailed, NotCharged)
+	return r
+}
+
+// observed records a look at the provider while no operation is open.
+func observed(r Record, e Observed) (Record, error) {
+	if r.Operation.Open() {
+		return Record{}, fault.New(fault.Conflict, "operation_open", "an operation of this payment is open")
+	}
+	note(&r, e.Evidence)
+	r.Operation.NextCheckAt = e.NextAt
+	s := &r.Payment.State
+	switch {
+	case *s == RequiresAction && e.Verdict == VerdictOpen, *s == Reversing && e.Verdict == VerdictOpen:
+	case *s == RequiresAction && e.Verdict == VerdictLapsed, *s == Authorized && e.Verdict == VerdictLapsed:
+		*s = Expired
+	case *s == RequiresAction && e.Verdict == VerdictNotDone:
+		*s, r.Payment.Failure = Failed, NotCharged
+	case *s == Reversing && (e.Verdict == VerdictGone || e.Verdict == VerdictLapsed):
+		r.Payment.Refunded, r.Payment.RefundReserved = r.Payment.Captured, 0
+		*s = Reversed
+	default:
+		return Record{}, refused(*s, "be observed so")
+	}
+	return r, nil
+}
+
+// reverseWanted makes "not paid" the promise while the outcome is open.
+func reverseWanted(r Record, e ReverseWanted) (Record, error) {
+	switch r.Payment.State {
+	case Unknown, Mismatch:
+	case Sending:
+		if r.Operation.State == OperationSending {
+			// The owner may still get its answer; it finds the promise already made.
+			r.Operation.Epoch++
+			r.Operation.State = OperationUnknown
+		}
+	case RequiresAction, Authorized, Capturing, Voiding, Refunding, Succeeded, Failed, Reversing, Reversed,
+		Voided, Refunded, PartiallyRefunded, Expired, Review:
+		return Record{}, fault.New(fault.Conflict, "not_allowed_in_state",
+			"a payment in state "+string(r.Payment.State)+" cannot be cancelled this way")
+	}
+	r.Payment.State = Reversing
+	r.Operation.NextCheckAt = e.At
+	return r, nil
+}
+
+// reviewed records the decision of two people.
+func reviewed(r Record, e Reviewed) (Record, error) {
+	if r.Payment.State != Review {
+		return Record{}, refused(r.Payment.State, "be reviewed")
+	}
+	if e.Actor == "" || e.Approver == "" || e.Actor == e.Approver {
+		return Record{}, fault.New(fault.Forbidden, "two_people", "a review needs an actor and another approver")
+	}
+	if !Allowed(Review, e.To) {
+		return Record{}, fault.New(fault.Invalid, "not_a_final_state", "a review ends in a final state, not in "+string(e.To))
+	}
+	p := &r.Payment
+	p.State, p.RefundReserved = e.To, 0
+	if !e.Captured.IsZero() {
+		p.Captured = e.Captured.Units
+	}
+	if !e.Refunded.IsZero() {
+		p.Refunded = e.Refunded.Units
+	}
+	p.Authorized = max(p.Authorized, p.Captured)
+	fits := p.Refunded <= p.Captured
+	ok := true
+	switch e.To {
+	case Failed:
+		p.Failure = NotCharged
+	case Succeeded:
+		ok = p.Captured > 0 && p.Refunded == 0
+	case PartiallyRefunded:
+		ok = p.Refunded > 0 && p.Refunded < p.Captured
+	case Refunded:
+		ok = p.Captured > 0 && p.Refunded == p.Captured
+	case Authorized:
+		ok = p.Captured == 0 && p.Refunded == 0 && p.Authorized > 0
+	case Sending, RequiresAction, Capturing, Voiding, Refunding, Unknown, Reversing, Reversed, Voided, Expired,
+		Mismatch, Review:
+	}
+	if !ok || !fits {
+		return Record{}, fault.New(fault.Invalid, "amounts_do_not_fit", "the amounts do not fit the state "+string(e.To))
+	}
+	closed(&r, OperationSucceeded, "")
+	return r, nil
+}
+
+// orphanFound: the promise "not paid" stands, and money is there all the same. It is given back.
+func orphanFound(r Record, e OrphanFound) (Record, error) {
+	if r.Payment.State != Failed {
+		return Record{}, refused(r.Payment.State, "have an orphan charge")
+	}
+	note(&r, e.Evidence)
+	hold(&r, e.Evidence)
+	r.Payment.State, r.Payment.Failure = Reversing, ""
+	r.Operation.State = OperationSucceeded
+	r.Operation.NextCheckAt = e.At
+	return r, nil
+}

@@ -1,0 +1,121 @@
+package inbound
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/payrack/payrack/core/access"
+	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/credential"
+	"github.com/payrack/payrack/core/directory"
+	"github.com/payrack/payrack/core/release"
+)
+
+// Access issues and checks tokens (OAuth 2.0 client credentials, RFC 6749 section 4.4).
+type Access interface {
+	// Token issues an access token. It fails with fault.Unauthenticated code invalid_client, or
+	// fault.Invalid code invalid_scope.
+	Token(ctx context.Context, r TokenRequest) (Token, error)
+	// Authenticate reads a bearer token: fault.Unauthenticated, or fault.Forbidden code company_suspended.
+	Authenticate(ctx context.Context, token string) (access.Principal, error)
+	// Keys is the JSON Web Key Set.
+	Keys(ctx context.Context) ([]byte, error)
+}
+
+// TokenRequest asks for a token.
+type TokenRequest struct {
+	ClientID     string
+	ClientSecret string
+	// Scope as sent; empty and "api" mean all of the client's.
+	Scope string
+}
+
+// Token is an access token.
+type Token struct {
+	AccessToken string
+	ExpiresIn   time.Duration
+	Scopes      []access.Scope
+}
+
+// Directory manages companies, stores, credentials and clients. Secrets are write-only.
+type Directory interface {
+	AddCompany(ctx context.Context, c AddCompany) (company.Company, error)
+	AddStore(ctx context.Context, c AddStore) (company.Store, error)
+	// PutCredential checks the set against the payment type's schema (fault.Invalid with Fields), seals it
+	// and adds or rotates it.
+	PutCredential(ctx context.Context, c PutCredential) (credential.Credential, error)
+	// AddClient returns the client and its secret, which is shown this once.
+	AddClient(ctx context.Context, c AddClient) (access.Client, string, error)
+	// Snapshot is the directory as this process sees it, with sealed parts left out.
+	Snapshot(ctx context.Context) (directory.Snapshot, error)
+	// Reload reads the stored directory again if its generation moved.
+	Reload(ctx context.Context) error
+}
+
+// AddCompany adds a tenant. An empty ID gets one.
+type AddCompany struct {
+	ID   company.ID
+	Name string
+}
+
+// AddStore adds a store to a company.
+type AddStore struct {
+	Company company.ID
+	ID      company.StoreID
+	Name    string
+}
+
+// PutCredential adds or rotates a credential set.
+type PutCredential struct {
+	Company     company.ID
+	Store       company.StoreID
+	Type        string
+	Environment company.Environment
+	// Set is the JSON object that the payment type's credential schema describes.
+	Set json.RawMessage
+}
+
+// AddClient adds an OAuth client.
+type AddClient struct {
+	Company      company.ID
+	Name         string
+	Scopes       []access.Scope
+	Environments []company.Environment
+}
+
+// Plugins installs and activates provider releases.
+type Plugins interface {
+	// Install describes, stores and pins a binary by digest.
+	Install(ctx context.Context, c InstallPlugin) (release.Release, error)
+	// Activate moves the traffic of a provider to a release; the old one goes on if it is refused.
+	Activate(ctx context.Context, c ActivatePlugin) (release.Activation, error)
+	// Status of all providers.
+	Status(ctx context.Context) ([]PluginStatus, error)
+	// Converge starts what the channels say, on this process. It returns the first refusal and goes on
+	// with the others.
+	Converge(ctx context.Context) error
+}
+
+// InstallPlugin installs the binary at a path of the server.
+type InstallPlugin struct {
+	Path  string
+	Actor string
+}
+
+// ActivatePlugin activates an installed release.
+type ActivatePlugin struct {
+	Name    string
+	Version string
+	Actor   string
+	Reason  string
+}
+
+// PluginStatus is one provider.
+type PluginStatus struct {
+	Name      string
+	Channel   release.Channel
+	Releases  []release.Release
+	Instances []release.Instance
+	Types     []string
+}

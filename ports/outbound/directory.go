@@ -1,0 +1,33 @@
+package outbound
+
+import (
+	"context"
+
+	"github.com/payrack/payrack/core/access"
+	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/credential"
+	"github.com/payrack/payrack/core/directory"
+)
+
+// Directory keeps companies, stores, credentials and clients. Every write raises the generation in the same
+// transaction. Implementations pass outboundtest.Directory.
+type Directory interface {
+	// Generation of the stored directory; cheap.
+	Generation(ctx context.Context) (int64, error)
+
+	// Snapshot reads all of it at one generation.
+	Snapshot(ctx context.Context) (directory.Snapshot, error)
+
+	// AddCompany fails with fault.Conflict if the id is taken.
+	AddCompany(ctx context.Context, c company.Company) error
+
+	// AddStore fails with fault.Conflict if the company has it already, fault.NotFound without the company.
+	AddStore(ctx context.Context, s company.Store) error
+
+	// PutCredential adds a set (Revision 1) or replaces the one with the same company, store, type and
+	// environment (Revision one higher). Anything else is fault.Conflict.
+	PutCredential(ctx context.Context, c credential.Credential) error
+
+	// AddClient fails with fault.Conflict if the id is taken, fault.NotFound without the company.
+	AddClient(ctx context.Context, c access.Client) error
+}
