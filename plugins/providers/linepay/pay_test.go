@@ -1,0 +1,341 @@
+package linepay_test
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/payrack/payrack/plugins/providers/linepay"
+	"github.com/payrack/payrack/plugins/sdk/provider"
+)
+
+// A layout with odd white space, member order and numbers, to be passed on as it stands.
+const paidAnswer = `{ "returnMessage" : "OK","returnCode":"0000",
+ "info":{"orderId":"PMX-0001","transactionId":2026071802368895010,"transactionDate":"2026-07-18T09:00:00Z",
+ "payInfo":[{"method":"CREDIT_CARD","amount":200},{"amount":50,"method":"POINT"}],"balance":1.50,"new":[1E2,"\u00e9"]} }`
+
+func TestPayIsApprovedAndPassedThrough(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{"v2", "v2.4", "v4"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, map[string]reply{"POST /" + version + "/payments/oneTimeKeys/pay": {body: "\n" + paidAnswer + "\r\n"}})
+			answer := open(t, g.URL, nil).Pay(t.Context(), payRequest(t, version, `{}`))
+			if answer.Outcome() != provider.OutcomeApproved {
+				t.Fatalf("outcome %v, failure %+v", answer.Outcome(), answer.Failure())
+			}
+			want := &provider.Result{
+				Reference:    provider.Reference{OrderID: "PMX-0001", TransactionID: "2026071802368895010"},
+				Captured:     &provider.Money{Units: 250, Currency: "TWD"},
+				Code:         "0000",
+				ProviderTime: time.Date(2026, 7, 18, 9, 0, 0, 0, time.UTC),
+			}
+			if diff := cmp.Diff(want, answer.Result()); diff != "" {
+				t.Errorf("result (-want +got):\n%s", diff)
+			}
+			if got := string(answer.Native().Body); got != paidAnswer {
+				t.Errorf("the answer was changed:\n%s", got)
+			}
+		})
+	}
+}
+
+func TestPayBodies(t *testing.T) {
+	t.Parallel()
+	const full = `"extras":{"branchName":"信義店","promotionRestriction":{"useLimit":10,"rewardLimit":1.50}}`
+	for name, c := range map[string]struct {
+		version, columns, want string
+		edit                   func(*provider.PayRequest)
+	}{
+		"v2": {
+			version: "v2", columns: `{}`,
+			want: `{"productName":"拿鐵","amount":250,"currency":"TWD","orderId":"PMX-0001","oneTimeKey":"381234567890123456"}`,
+		},
+		"v2.4 with everything": {
+			version: "v2.4", columns: `{` + full + `,"merchant_device_profile_id":"000030_k1"}`,
+			edit: func(r *provider.PayRequest) { r.Capture = false },
+			want: `{"productName":"拿鐵","amount":250,"currency":"TWD","orderId":"PMX-0001","oneTimeKey":"381234567890123456","capture":false,` + full + `}`,
+		},
+		"v4 authorizing": {
+			version: "v4", columns: `{` + full + `}`,
+			edit: func(r *provider.PayRequest) { r.Capture = false },
+			want: `{"amount":250,"currency":"TWD","orderId":"PMX-0001","oneTimeKey":"381234567890123456","packages":[{"id":"1","amount":250,"products":[{"name":"拿鐵","quantity":1,"price":250}]}],"options":{"payment":{"capture":false},"extra":{"branchName":"信義店","promotionRestriction":{"useLimit":10,"rewardLimit":1.50}}}}`,
+		},
+		"v4 with packages of the client": {
+			version: "v4", columns: `{"packages":[{"amount":9.90,"id":"a","products":[{"price":9.90,"name":"<tea> & 茶","quantity":1}]}]}`,
+			edit: func(r *provider.PayRequest) { r.Amount = provider.Money{Units: 990, Currency: "USD", Exponent: 2} },
+			want: `{"amount":9.90,"currency":"USD","orderId":"PMX-0001","oneTimeKey":"381234567890123456","packages":[{"amount":9.90,"id":"a","products":[{"price":9.90,"name":"<tea> & 茶","quantity":1}]}]}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := payRequest(t, c.version, c.columns)
+			if c.edit != nil {
+				c.edit(&r)
+			}
+			g := newGateway(t, nil)
+			open(t, g.URL, nil).Pay(t.Context(), r)
+			sent := g.requests()
+			if len(sent) != 1 || sent[0].body != c.want {
+				t.Errorf("sent %+v\nwant %s", sent, c.want)
+			}
+		})
+	}
+}
+
+func TestPayRefusesWhatTheVersionDoesNotHave(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	p := open(t, g.URL, nil)
+	for name, r := range map[string]provider.PayRequest{
+		"packages in v2":   payRequest(t, "v2", `{"packages":[]}`),
+		"events in v4":     payRequest(t, "v4", `{"extras":{"events":[]}}`),
+		"friends in v4":    payRequest(t, "v4", `{"extras":{"addFriends":[]}}`),
+		"no code":          edited(payRequest(t, "v4", `{}`), func(r *provider.PayRequest) { r.Code = provider.Secret{} }),
+		"no order":         edited(payRequest(t, "v4", `{}`), func(r *provider.PayRequest) { r.Reference.OrderID = "" }),
+		"wrong exponent":   edited(payRequest(t, "v4", `{}`), func(r *provider.PayRequest) { r.Amount.Exponent = 2 }),
+		"unknown currency": edited(payRequest(t, "v4", `{}`), func(r *provider.PayRequest) { r.Amount.Currency = "EUR" }),
+		"nothing to pay":   edited(payRequest(t, "v4", `{}`), func(r *provider.PayRequest) { r.Amount.Units = 0 }),
+	} {
+		answer := p.Pay(t.Context(), r)
+		if f := answer.Failure(); f == nil || f.Effect != provider.EffectNone || f.Reason != provider.ReasonInvalid || f.Detail == "" {
+			t.Errorf("%s: got %+v, want an invalid request that was not sent", name, f)
+		}
+	}
+	if n := len(g.requests()); n != 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+}
+
+func edited(r provider.PayRequest, edit func(*provider.PayRequest)) provider.PayRequest {
+	edit(&r)
+	return r
+}
+
+func TestReturnCodes(t *testing.T) {
+	t.Parallel()
+	expected := readCodes(t)
+	for code, want := range expected {
+		body := fmt.Sprintf(`{"returnCode":%q,"returnMessage":"-"}`, code)
+		if code == "0000" {
+			body = paidAnswer
+		}
+		answer := pay(t, body)
+		got := map[provider.Outcome]string{
+			provider.OutcomeApproved: "paid", provider.OutcomeDeclined: "declined", provider.OutcomeUnknown: "search",
+		}[answer.Outcome()]
+		if got != want {
+			t.Errorf("code %s: got %s, want %s", code, got, want)
+		}
+		if r := answer.Result(); r == nil || r.Code != code || string(answer.Native().Body) != body {
+			t.Errorf("code %s: result %+v, native %s", code, r, answer.Native().Body)
+		} else if want == "declined" && r.DeclineCode == "" {
+			t.Errorf("code %s: declined without a decline code", code)
+		}
+	}
+	if len(expected) < 60 {
+		t.Errorf("only %d codes were tried", len(expected))
+	}
+}
+
+func TestUndocumentedCodesAreNeverADecision(t *testing.T) {
+	t.Parallel()
+	documented := readCodes(t)
+	r := payRequest(t, "v4", `{}`)
+	tried := 0
+	for i := range 10_000 {
+		for _, code := range []string{fmt.Sprintf("%04d", i), fmt.Sprintf("X%d", i)} {
+			if _, ok := documented[code]; ok {
+				continue
+			}
+			tried++
+			answer := linepay.PayOutcome(r, fmt.Appendf(nil, `{"returnCode":%q,"returnMessage":"x","info":{"transactionId":1,"payInfo":[{"amount":250}]}}`, code))
+			if answer.Outcome() != provider.OutcomeUnknown {
+				t.Fatalf("code %s was taken as %v", code, answer.Outcome())
+			}
+		}
+	}
+	if tried < 19_000 {
+		t.Errorf("only %d codes were tried", tried)
+	}
+}
+
+func readCodes(t *testing.T) map[string]string {
+	t.Helper()
+	f, err := os.Open("testdata/codes.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	codes := map[string]string{}
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		code, class, ok := strings.Cut(lines.Text(), " ")
+		if ok && !strings.HasPrefix(code, "#") {
+			codes[code] = class
+		}
+	}
+	return codes
+}
+
+func TestUnusableAnswersAreUnknown(t *testing.T) {
+	t.Parallel()
+	info := func(members string) string {
+		return `{"returnCode":"0000","returnMessage":"OK","info":{` + members + `}}`
+	}
+	for name, c := range map[string]reply{
+		"empty":                   {body: ""},
+		"html":                    {body: "<html>Service unavailable</html>"},
+		"truncated":               {body: paidAnswer[:90]},
+		"trailing":                {body: paidAnswer + `{}`},
+		"array":                   {body: `[` + paidAnswer + `]`},
+		"null":                    {body: `null`},
+		"bom":                     {body: "\ufeff" + paidAnswer},
+		"invalid utf-8":           {body: strings.Replace(paidAnswer, "OK", "\xff", 1)},
+		"two codes":               {body: `{"returnCode":"1142","returnCode":"0000","info":{"transactionId":1,"payInfo":[{"amount":250}]}}`},
+		"other letters":           {body: `{"ReturnCode":"1142","returnMessage":"x"}`},
+		"number as code":          {body: `{"returnCode":1142,"returnMessage":"x"}`},
+		"empty code":              {body: `{"returnCode":"","returnMessage":"x"}`},
+		"code with a line break":  {body: `{"returnCode":"11\n42","returnMessage":"x"}`},
+		"the other error shape":   {body: `{"resultCode":1142,"statusMessage":"x"}`},
+		"10 MB":                   {body: `{"returnCode":"1142","returnMessage":"` + strings.Repeat("x", 10<<20) + `"}`},
+		"success without info":    {body: `{"returnCode":"0000","returnMessage":"OK"}`},
+		"success with null info":  {body: `{"returnCode":"0000","returnMessage":"OK","info":null}`},
+		"success without id":      {body: info(`"payInfo":[{"amount":250}]`)},
+		"success with text as id": {body: info(`"transactionId":"abc","payInfo":[{"amount":250}]`)},
+		"id of 20 digits":         {body: info(`"transactionId":20260718023688950101,"payInfo":[{"amount":250}]`)},
+		"id with a fraction":      {body: info(`"transactionId":2026071802368895010.0,"payInfo":[{"amount":250}]`)},
+		"negative id":             {body: info(`"transactionId":-1,"payInfo":[{"amount":250}]`)},
+		"amount as float":         {body: info(`"transactionId":1,"payInfo":[{"amount":250.0}]`)},
+		"amount with exponent":    {body: info(`"transactionId":1,"payInfo":[{"amount":2.5e2}]`)},
+		"amount missing":          {body: info(`"transactionId":1,"payInfo":[{"method":"POINT"}]`)},
+		"amount negative":         {body: info(`"transactionId":1,"payInfo":[{"amount":300},{"amount":-50}]`)},
+		"amount beyond int64":     {body: info(`"transactionId":1,"payInfo":[{"amount":9223372036854775808}]`)},
+		"sum beyond int64":        {body: info(`"transactionId":1,"payInfo":[{"amount":9223372036854775807},{"amount":9223372036854775807}]`)},
+		"info as array":           {body: `{"returnCode":"0000","returnMessage":"OK","info":[]}`},
+		"500":                     {status: http.StatusInternalServerError, body: `{"returnCode":"1142","returnMessage":"x"}`},
+		"502 html":                {status: http.StatusBadGateway, body: "<html>"},
+		"403":                     {status: http.StatusForbidden, body: `{"returnCode":"1106","returnMessage":"x"}`},
+		"404":                     {status: http.StatusNotFound, body: `{"returnCode":"1142","returnMessage":"x"}`},
+		"429":                     {status: http.StatusTooManyRequests, body: `{}`},
+		"201 with a success":      {status: http.StatusCreated, body: paidAnswer},
+		"302":                     {status: http.StatusFound, body: paidAnswer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, map[string]reply{"POST /v4/payments/oneTimeKeys/pay": c})
+			answer := open(t, g.URL, nil).Pay(t.Context(), payRequest(t, "v4", `{}`))
+			f := answer.Failure()
+			if answer.Outcome() != provider.OutcomeUnknown || f == nil || f.Effect != provider.EffectPossible || f.Detail == "" {
+				t.Errorf("got outcome %v, result %+v, failure %+v", answer.Outcome(), answer.Result(), f)
+			}
+			if len(answer.Native().Body) != 0 {
+				t.Errorf("an unusable answer was passed on")
+			}
+			if n := len(g.requests()); n != 1 {
+				t.Errorf("%d requests were sent", n)
+			}
+		})
+	}
+}
+
+func TestSuccessWithoutAmountIsSearchedFor(t *testing.T) {
+	t.Parallel()
+	answer := pay(t, `{"returnCode":"0000","returnMessage":"OK","info":{"transactionId":"2026071802368895010","orderId":"PMX-0001"}}`)
+	if answer.Outcome() != provider.OutcomeUnknown || answer.Result() == nil || answer.Result().Reference.TransactionID != "2026071802368895010" {
+		t.Errorf("got outcome %v, result %+v", answer.Outcome(), answer.Result())
+	}
+}
+
+// What LINE Pay answered is reported as it is; the platform compares it with what was asked.
+func TestOtherOrderAndAmountAreReported(t *testing.T) {
+	t.Parallel()
+	answer := pay(t, `{"returnCode":"0000","returnMessage":"OK","info":{"transactionId":1,"orderId":"OTHER","payInfo":[{"amount":249}]}}`)
+	r := answer.Result()
+	if r == nil || r.Reference.OrderID != "OTHER" || r.Captured == nil || r.Captured.Units != 249 {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestAuthorizationIsReportedAsHeld(t *testing.T) {
+	t.Parallel()
+	r := payRequest(t, "v4", `{}`)
+	r.Capture = false
+	answer := linepay.PayOutcome(r, []byte(`{"returnCode":"0000","returnMessage":"OK","info":{"transactionId":1,"authorizationExpireDate":"2026-07-25T09:00:00Z","payInfo":[{"amount":250}]}}`))
+	got := answer.Result()
+	if got == nil || got.Captured != nil || got.Authorized == nil || got.Authorized.Units != 250 || got.AuthorizationExpires.Day() != 25 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestPayWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	t.Run("too slow", func(t *testing.T) {
+		t.Parallel()
+		g := newGateway(t, map[string]reply{"POST /v4/payments/oneTimeKeys/pay": {body: paidAnswer, wait: time.Minute}})
+		p := open(t, g.URL, func(s *linepay.Settings) { s.Timeouts.Pay = linepay.Duration(50 * time.Millisecond) })
+		f := p.Pay(t.Context(), payRequest(t, "v4", `{}`)).Failure()
+		if f == nil || f.Effect != provider.EffectPossible || f.Reason != provider.ReasonTimeout {
+			t.Errorf("got %+v", f)
+		}
+	})
+	t.Run("nobody there", func(t *testing.T) {
+		t.Parallel()
+		g := newGateway(t, nil)
+		p := open(t, g.URL, nil)
+		g.Close()
+		f := p.Pay(t.Context(), payRequest(t, "v4", `{}`)).Failure()
+		if f == nil || f.Effect != provider.EffectNone || f.Reason != provider.ReasonUnavailable {
+			t.Errorf("got %+v", f)
+		}
+	})
+	t.Run("too late", func(t *testing.T) {
+		t.Parallel()
+		g := newGateway(t, nil)
+		r := payRequest(t, "v4", `{}`)
+		r.Call.NotAfter = time.Now().Add(-time.Second)
+		f := open(t, g.URL, nil).Pay(t.Context(), r).Failure()
+		if f == nil || f.Effect != provider.EffectNone || len(g.requests()) != 0 {
+			t.Errorf("got %+v after %d requests", f, len(g.requests()))
+		}
+	})
+}
+
+func TestAmounts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		units    int64
+		exponent int
+		text     string
+	}{
+		{229, 0, "229"},
+		{1, 2, "0.01"},
+		{99, 2, "0.99"},
+		{100, 2, "1.00"},
+		{999, 2, "9.99"},
+		{-20, 0, "-20"},
+		{-150, 2, "-1.50"},
+		{9223372036854775807, 0, "9223372036854775807"},
+		{9223372036854775807, 2, "92233720368547758.07"},
+	} {
+		if got := linepay.Decimal(provider.Money{Units: c.units, Exponent: c.exponent}); got != c.text {
+			t.Errorf("%d with %d decimals: got %s, want %s", c.units, c.exponent, got, c.text)
+		}
+		if got, err := linepay.Units(c.text, c.exponent); err != nil || got != c.units {
+			t.Errorf("%s with %d decimals: got %d, %v", c.text, c.exponent, got, err)
+		}
+	}
+	if got, err := linepay.Units("100", 2); err != nil || got != 10000 {
+		t.Errorf("100 THB: got %d, %v", got, err)
+	}
+	for _, text := range []string{"", "-", ".5", "1.", "1.234", "1e2", "+1", "1,0", "0x10", "--1", "1-", "١", "92233720368547758.08"} {
+		if got, err := linepay.Units(text, 2); err == nil {
+			t.Errorf("%q was read as %d", text, got)
+		}
+	}
+}
