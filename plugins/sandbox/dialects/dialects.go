@@ -1,0 +1,16 @@
+// Package dialects lists the providers that the sandbox plays. A new provider adds one line here.
+package dialects
+
+import (
+	ipasssandbox "github.com/payrack/payrack/plugins/providers/ipass/sandbox"
+	linepaysandbox "github.com/payrack/payrack/plugins/providers/linepay/sandbox"
+	"github.com/payrack/payrack/plugins/sandbox"
+)
+
+// All returns every dialect there is.
+func All() []sandbox.Dialect {
+	return []sandbox.Dialect{
+		linepaysandbox.Dialect(),
+		ipasssandbox.Dialect(),
+	}
+}
