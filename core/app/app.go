@@ -40,6 +40,8 @@ type App struct {
 	flights flights
 	// background counts work that outlives its request; Close waits for it.
 	background sync.WaitGroup
+	closing    chan struct{}
+	closeOnce  sync.Once
 
 	nobodyOnce sync.Once
 	nobodyHash string
@@ -57,7 +59,7 @@ func New(o Options) (*App, error) {
 	if o.SendMargin == 0 {
 		o.SendMargin = 10 * time.Second
 	}
-	a := &App{Options: o}
+	a := &App{Options: o, closing: make(chan struct{})}
 	a.index.Store(directory.NewIndex(directory.Snapshot{}))
 	return a, nil
 }
@@ -83,7 +85,8 @@ func (a *App) Catalogue() inbound.Catalogue { return types{a} }
 // Recovery finishes what a stopped process left.
 func (a *App) Recovery() inbound.Recovery { return recovery{a} }
 
-// Close waits until work that outlives its request has ended, or the context has.
+// Close waits until work that outlives its request has ended. When the context ends first, that work is given
+// up, left to the resolver, and the context's error returned.
 func (a *App) Close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() { a.background.Wait(); close(done) }()
@@ -91,6 +94,8 @@ func (a *App) Close(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
+		a.closeOnce.Do(func() { close(a.closing) })
+		<-done
 		return context.Cause(ctx)
 	}
 }

@@ -150,7 +150,11 @@ func (a *App) later(ctx context.Context, try func(context.Context) bool) {
 	ctx = context.WithoutCancel(ctx)
 	a.background.Go(func() {
 		for delay := 100 * time.Millisecond; delay < 20*time.Second; delay *= 2 {
-			time.Sleep(delay)
+			select {
+			case <-a.closing:
+				return
+			case <-time.After(delay):
+			}
 			bounded, cancel := context.WithTimeout(ctx, 5*time.Second)
 			done := try(bounded)
 			cancel()
