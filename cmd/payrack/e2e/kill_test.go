@@ -1,0 +1,211 @@
+package e2e_test
+
+import (
+	"net/http"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// pids are the provider processes that run now, by plugin name.
+func (p *platform) pids() map[string]int {
+	p.t.Helper()
+	var page struct {
+		Plugins []struct {
+			Name      string `json:"name"`
+			Instances []struct {
+				PID   int    `json:"pid"`
+				State string `json:"state"`
+			} `json:"instances"`
+		} `json:"plugins"`
+	}
+	a := p.do(http.MethodGet, p.AdminURL+"/admin/v1/plugins", nil, "Authorization", "Bearer "+p.AdminToken)
+	decode(p.t, a.body, &page)
+	found := map[string]int{}
+	for _, plugin := range page.Plugins {
+		for _, i := range plugin.Instances {
+			if i.State == "serving" {
+				found[plugin.Name] = i.PID
+			}
+		}
+	}
+	return found
+}
+
+// state of a payment, as the API shows it.
+func (p *platform) state(id string) string {
+	p.t.Helper()
+	return p.do(http.MethodGet, p.HTTPURL+"/v2/payments/"+id, nil).member("state")
+}
+
+// TestKillPlugin kills the provider process in the middle of a payment: once before the request arrived at the
+// gateway, once after the gateway had charged. The client must be told neither "paid" nor "not paid".
+func TestKillPlugin(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		up, down bool
+		charges  int
+	}{
+		"before the request arrived": {up: true, charges: 0},
+		"after the ledger entry":     {down: true, charges: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			between := newProxy(t)
+			p := start(t, t.TempDir(), nil, "--gateway", "linepay="+between.url)
+			between.to(t, p.SandboxURL)
+			if a := p.post(linePayPath, p.linePay("WARM-1")); a.status != http.StatusOK {
+				t.Fatalf("a payment through the proxy: %s", a)
+			}
+			body, next := p.linePay("KILL-1"), p.linePay("NEXT-1")
+
+			between.drop()
+			between.hold(c.up, c.down)
+			told := make(chan answer, 1)
+			go func() {
+				a, err := p.send(http.MethodPost, p.HTTPURL+linePayPath, encode(t, body))
+				if err != nil {
+					t.Errorf("the client lost its answer: %v", err)
+				}
+				told <- a
+			}()
+			<-between.arrived
+			if got := len(p.requests("linepay", "KILL-1")); got != c.charges {
+				t.Errorf("%d transmissions arrived before the kill, want %d", got, c.charges)
+			}
+			if got := len(p.ledger("linepay", "KILL-1")); got != c.charges {
+				t.Errorf("%d ledger entries before the kill, want %d", got, c.charges)
+			}
+			killed := p.pids()["linepay"]
+			if err := syscall.Kill(killed, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			between.hold(false, false)
+			between.drop()
+
+			a := <-told
+			if a.status != http.StatusGatewayTimeout || a.member("status") != "PENDING" {
+				t.Errorf("the client was told %s, want 504 PENDING", a)
+			}
+			if got := p.state(a.member("payment_id")); got != "UNKNOWN" {
+				t.Errorf("the payment is %s, want UNKNOWN", got)
+			}
+
+			// The bound is the issue's: two seconds to the next success.
+			for end := time.Now().Add(2 * time.Second); ; {
+				b := p.post(linePayPath, next)
+				if b.status == http.StatusOK && b.member("returnCode") == "0000" {
+					break
+				}
+				if time.Now().After(end) {
+					t.Fatalf("the next payment did not succeed within two seconds: %s", b)
+				}
+			}
+			if now := p.pids()["linepay"]; now == killed {
+				t.Error("the killed process still serves")
+			}
+
+			// The same request again drives nothing to the gateway: the charge is never sent twice.
+			again := p.post(linePayPath, body)
+			if again.status == http.StatusOK {
+				t.Errorf("the same request again: %s", again)
+			}
+			if got := len(p.ledger("linepay", "KILL-1")); got != c.charges {
+				t.Errorf("%d ledger entries at the end, want %d", got, c.charges)
+			}
+		})
+	}
+}
+
+// TestOrphans kills the core with one plugin stopped and one in the middle of a call. No plugin may outlive it.
+func TestOrphans(t *testing.T) {
+	t.Parallel()
+	between := newProxy(t)
+	p := start(t, t.TempDir(), nil, "--gateway", "linepay="+between.url)
+	between.to(t, p.SandboxURL)
+	body := p.linePay("ORPHAN-1")
+	pids := p.pids()
+	if len(pids) < 2 {
+		t.Fatalf("providers running: %v, want two", pids)
+	}
+	between.hold(true, false)
+	go func() { _, _ = p.send(http.MethodPost, p.HTTPURL+linePayPath, encode(t, body)) }()
+	<-between.arrived
+	if err := syscall.Kill(pids["ipass"], syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	p.kill()
+	for end := time.Now().Add(2 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		left := 0
+		for _, pid := range pids {
+			if alive(pid) {
+				left++
+			}
+		}
+		if left == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			for name, pid := range pids {
+				if alive(pid) {
+					t.Errorf("%s (pid %d) outlived the core by two seconds", name, pid)
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+				}
+			}
+			return
+		}
+	}
+}
+
+// TestKillCore kills the core in the middle of a payment that the gateway charged, and starts it again on the same
+// folder: the payment is in doubt, and the sandbox still knows its ledger.
+func TestKillCore(t *testing.T) {
+	t.Parallel()
+	dir, between := t.TempDir(), newProxy(t)
+	p := start(t, dir, nil, "--gateway", "linepay="+between.url, "--sandbox-process")
+	between.to(t, p.SandboxURL)
+	body := p.linePay("CORE-1")
+	between.hold(false, true)
+	go func() { _, _ = p.send(http.MethodPost, p.HTTPURL+linePayPath, encode(t, body)) }()
+	<-between.arrived
+	sandbox := p.SandboxPID
+	p.kill()
+	between.hold(false, false)
+	between.drop()
+	if !alive(sandbox) {
+		t.Fatal("the sandbox process died with the core")
+	}
+
+	q := start(t, dir, nil, "--gateway", "linepay="+between.url, "--sandbox-process")
+	if q.SandboxPID != sandbox {
+		t.Errorf("the sandbox process is %d, want the old one, %d", q.SandboxPID, sandbox)
+	}
+	if got := len(q.ledger("linepay", "CORE-1")); got != 1 {
+		t.Errorf("%d ledger entries, want 1", got)
+	}
+	var page struct {
+		Data []struct {
+			ID    string `json:"id"`
+			State string `json:"state"`
+		} `json:"data"`
+	}
+	decode(t, q.do(http.MethodGet, q.HTTPURL+"/v2/payments?order_number=CORE-1", nil).body, &page)
+	if len(page.Data) != 1 || page.Data[0].State != "UNKNOWN" {
+		t.Errorf("after the restart: %+v, want one payment, UNKNOWN", page.Data)
+	}
+	if again := q.post(linePayPath, body); again.status == http.StatusOK {
+		t.Errorf("the same request again: %s", again)
+	}
+	if got := len(q.requests("linepay", "CORE-1")); got != 1 {
+		t.Errorf("%d transmissions, want 1: recovery never sends", got)
+	}
+	q.stop()
+	if alive(sandbox) {
+		t.Error("the sandbox process outlived a clean stop")
+		_ = syscall.Kill(sandbox, syscall.SIGKILL)
+	}
+	if _, err := os.Stat(dir + "/dev.json"); !os.IsNotExist(err) {
+		t.Errorf("dev.json after a clean stop: %v", err)
+	}
+}
