@@ -1,0 +1,178 @@
+package adminapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/payrack/payrack/adapters/inbound/internal/httpkit"
+	"github.com/payrack/payrack/core/access"
+	"github.com/payrack/payrack/ports/inbound"
+)
+
+// Options sets up the admin plane.
+type Options struct {
+	Access    inbound.Access
+	Directory inbound.Directory
+	Plugins   inbound.Plugins
+	Log       *slog.Logger
+
+	// Metrics serves /metrics; nil leaves the route out.
+	Metrics http.Handler
+	// MetricsOpen serves /metrics without a token, for scrapers on a closed network.
+	MetricsOpen bool
+	// Pprof serves /debug/pprof. Profiles can hold secrets of the memory; the token is always needed.
+	Pprof bool
+	// TraceID reads the trace of a request from its context; nil means no traces.
+	TraceID func(context.Context) string
+	// Middleware wraps the routes where the query is gone already; Request.Pattern holds method and route
+	// template when the inner handler has returned. May be nil.
+	Middleware func(http.Handler) http.Handler
+}
+
+// ServerOptions sets up the server of the plane.
+type ServerOptions struct {
+	// WriteTimeout bounds a request from its header to the end of its reply; it must be longer than an
+	// activation and than a profile.
+	WriteTimeout time.Duration
+	Log          *slog.Logger
+}
+
+// NewServer returns a server with the limits of the plane. The caller listens and shuts down.
+func NewServer(h http.Handler, o ServerOptions) *http.Server {
+	return httpkit.NewServer(h, httpkit.ServerOptions{WriteTimeout: o.WriteTimeout, Log: o.Log})
+}
+
+type api struct {
+	Options
+	methods map[string][]string
+}
+
+// maxBody bounds a request, in bytes.
+const maxBody = 64 << 10
+
+// New returns the handler of the admin plane.
+func New(o Options) (http.Handler, error) {
+	if o.Access == nil || o.Directory == nil || o.Plugins == nil || o.Log == nil {
+		return nil, errors.New("adminapi: Access, Directory, Plugins and Log are required")
+	}
+	a := &api{Options: o, methods: make(map[string][]string)}
+	e := echo.New()
+	e.Logger.SetOutput(io.Discard) // nothing of ours uses it, and it would write to stdout
+	e.HTTPErrorHandler = a.fail
+	e.IPExtractor = echo.ExtractIPDirect()
+	a.routes(e)
+	shell := httpkit.Shell{
+		Plane: "admin", Log: o.Log, TraceID: o.TraceID, ClientIP: e.IPExtractor, Middleware: o.Middleware,
+	}
+	return shell.Handler(e), nil
+}
+
+const prefix = "/admin/v1"
+
+func (a *api) routes(e *echo.Echo) {
+	a.add(e, http.MethodGet, "/healthz", func(c echo.Context) error {
+		httpkit.WriteJSON(c.Response(), http.StatusOK, map[string]string{"status": "ok"})
+		return nil
+	})
+	a.add(e, http.MethodGet, prefix+"/plugins", a.admin(a.plugins))
+	a.add(e, http.MethodPost, prefix+"/plugins/releases", a.admin(a.install))
+	a.add(e, http.MethodPost, prefix+"/plugins/:name/activate", a.admin(a.activate))
+	a.add(e, http.MethodGet, prefix+"/companies", a.admin(a.companies))
+	a.add(e, http.MethodPost, prefix+"/companies", a.admin(a.addCompany))
+	a.add(e, http.MethodGet, prefix+"/stores", a.admin(a.stores))
+	a.add(e, http.MethodPost, prefix+"/stores", a.admin(a.addStore))
+	a.add(e, http.MethodGet, prefix+"/credentials", a.admin(a.credentials))
+	a.add(e, http.MethodPost, prefix+"/credentials", a.admin(a.putCredential))
+	a.add(e, http.MethodGet, prefix+"/clients", a.admin(a.clients))
+	a.add(e, http.MethodPost, prefix+"/clients", a.admin(a.addClient))
+	if a.Metrics != nil {
+		metrics := echo.WrapHandler(a.Metrics)
+		if !a.MetricsOpen {
+			metrics = a.admin(func(c echo.Context, _ access.Principal) error { return echo.WrapHandler(a.Metrics)(c) })
+		}
+		a.add(e, http.MethodGet, "/metrics", metrics)
+	}
+	if a.Pprof {
+		a.profiles(e)
+	}
+}
+
+// profiles serves Go's profiles. They read their parameters from the query, which is put back for them: it
+// holds numbers, and the handlers do not log.
+func (a *api) profiles(e *echo.Echo) {
+	for path, h := range map[string]http.HandlerFunc{
+		"": pprof.Index, "/cmdline": pprof.Cmdline, "/profile": pprof.Profile, "/symbol": pprof.Symbol,
+		"/trace": pprof.Trace, "/heap": pprof.Handler("heap").ServeHTTP, "/goroutine": pprof.Handler("goroutine").ServeHTTP,
+		"/allocs": pprof.Handler("allocs").ServeHTTP, "/block": pprof.Handler("block").ServeHTTP,
+		"/mutex": pprof.Handler("mutex").ServeHTTP, "/threadcreate": pprof.Handler("threadcreate").ServeHTTP,
+	} {
+		a.add(e, http.MethodGet, "/debug/pprof"+path, a.admin(func(c echo.Context, _ access.Principal) error {
+			r := c.Request().Clone(c.Request().Context())
+			r.URL.RawQuery = httpkit.Of(r.Context()).Query()
+			h(c.Response(), r)
+			return nil
+		}))
+	}
+}
+
+// add registers a handler behind the size check, and its method for the Allow header.
+func (a *api) add(e *echo.Echo, method, path string, h echo.HandlerFunc) {
+	first := len(a.methods[path]) == 0
+	a.methods[path] = append(a.methods[path], method)
+	slices.Sort(a.methods[path])
+	e.Add(method, path, func(c echo.Context) error {
+		r := c.Request()
+		httpkit.Of(r.Context()).Enter(r, c.Path())
+		if err := httpkit.CheckSize(r, httpkit.MaxURL, maxBody); err != nil {
+			return err //nolint:wrapcheck // a refusal goes to the client as it is
+		}
+		return h(c)
+	})
+	if first {
+		// The framework would answer OPTIONS by itself, with methods that are not ours.
+		e.Add(http.MethodOptions, path, func(c echo.Context) error {
+			httpkit.Of(c.Request().Context()).Enter(c.Request(), c.Path())
+			return httpkit.MethodNotAllowed(a.methods[path])
+		})
+	}
+}
+
+// principalHandler handles a request of a known operator.
+type principalHandler func(c echo.Context, p access.Principal) error
+
+// admin puts the token and the scope before a handler.
+func (a *api) admin(h principalHandler) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		p, err := httpkit.Authenticate(c.Request(), a.Access)
+		if err != nil {
+			return err //nolint:wrapcheck // a refusal goes to the client as it is
+		}
+		if err := httpkit.Require(p, access.Admin); err != nil {
+			return err //nolint:wrapcheck // a refusal goes to the client as it is
+		}
+		return h(c, p)
+	}
+}
+
+// fail is the one place where errors become replies.
+func (a *api) fail(err error, c echo.Context) {
+	r := c.Request()
+	if h, ok := errors.AsType[*echo.HTTPError](err); ok {
+		switch h.Code {
+		case http.StatusNotFound:
+			err = httpkit.NotFound()
+		case http.StatusMethodNotAllowed:
+			httpkit.Of(r.Context()).Enter(r, c.Path())
+			err = httpkit.MethodNotAllowed(a.methods[c.Path()])
+		}
+	}
+	httpkit.WriteError(c.Response(), r, err)
+}

@@ -1,0 +1,205 @@
+package httpapi
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/payrack/payrack/adapters/inbound/internal/httpkit"
+	"github.com/payrack/payrack/core/access"
+	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/money"
+	"github.com/payrack/payrack/core/payment"
+	"github.com/payrack/payrack/ports/inbound"
+)
+
+// paymentReply is a payment in the provider-neutral API. Amounts are whole charge units of the currency.
+type paymentReply struct {
+	ID                    string      `json:"id"`
+	State                 string      `json:"state"`
+	Type                  string      `json:"type"`
+	StoreID               string      `json:"store_id"`
+	OrderNumber           string      `json:"order_number"`
+	Amount                amountReply `json:"amount"`
+	Capture               bool        `json:"capture"`
+	Authorized            amountReply `json:"authorized"`
+	Captured              amountReply `json:"captured"`
+	Refunded              amountReply `json:"refunded"`
+	Failure               string      `json:"failure,omitempty"`
+	ProviderCode          string      `json:"provider_code,omitempty"`
+	DeclineCode           string      `json:"decline_code,omitempty"`
+	Provider              string      `json:"provider"`
+	ProviderTransactionID string      `json:"provider_transaction_id,omitempty"`
+	PluginVersion         string      `json:"plugin_version,omitempty"`
+	IsTest                bool        `json:"is_test"`
+	AuthorizationEndsAt   *time.Time  `json:"authorization_ends_at,omitempty"`
+	CreatedAt             time.Time   `json:"created_at"`
+	UpdatedAt             time.Time   `json:"updated_at"`
+	NextCheckAt           *time.Time  `json:"next_check_at,omitempty"`
+}
+
+type amountReply struct {
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
+}
+
+type listReply struct {
+	Data       []paymentReply `json:"data"`
+	NextCursor *string        `json:"next_cursor"`
+}
+
+func paymentOf(p payment.Payment) paymentReply {
+	units := func(n int64) amountReply { return amountReply{Amount: n, Currency: string(p.Amount.Currency)} }
+	_, version, _ := strings.Cut(p.Release, "@")
+	store := string(p.Store)
+	if p.Store == company.OwnStore {
+		store = "0"
+	}
+	return paymentReply{
+		ID: string(p.ID), State: string(p.State), Type: p.Type, StoreID: store, OrderNumber: p.OrderNumber,
+		Amount: amountOf(p.Amount), Capture: p.Capture,
+		Authorized: units(p.Authorized), Captured: units(p.Captured), Refunded: units(p.Refunded),
+		Failure: string(p.Failure), ProviderCode: p.Code, DeclineCode: p.DeclineCode, Provider: p.Provider,
+		ProviderTransactionID: p.ProviderTransaction, PluginVersion: version, IsTest: p.Environment == company.Test,
+		AuthorizationEndsAt: moment(p.AuthorizationEnds), CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
+	}
+}
+
+func amountOf(a money.Amount) amountReply {
+	return amountReply{Amount: a.Units, Currency: string(a.Currency)}
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UTC())
+}
+
+var paymentID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// payment answers GET /v2/payments/{id}. Another company's payment and one that never was look the same.
+func (a *api) payment(c echo.Context, p access.Principal) error {
+	id := c.Param("id")
+	if !paymentID.MatchString(id) {
+		return noSuchPayment()
+	}
+	record, err := a.Records.Get(c.Request().Context(), p, payment.ID(id))
+	if fault.KindOf(err) == fault.NotFound {
+		return noSuchPayment()
+	}
+	if err != nil {
+		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
+	}
+	reply := paymentOf(record.Payment)
+	if record.Operation.Open() {
+		reply.NextCheckAt = moment(record.Operation.NextCheckAt)
+	}
+	x := httpkit.Of(c.Request().Context())
+	x.Payment = id
+	c.Response().Header().Set(httpkit.PaymentHeader, id)
+	httpkit.WriteJSON(c.Response(), http.StatusOK, reply)
+	return nil
+}
+
+func noSuchPayment() error {
+	return fault.New(fault.NotFound, "payment_not_found", "There is no such payment.")
+}
+
+// payments answers GET /v2/payments.
+func (a *api) payments(c echo.Context, p access.Principal) error {
+	q, err := recordsQuery(httpkit.Of(c.Request().Context()).Query())
+	if err != nil {
+		return err
+	}
+	page, err := a.Records.List(c.Request().Context(), p, q)
+	if err != nil {
+		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
+	}
+	reply := listReply{Data: make([]paymentReply, 0, len(page.Payments))}
+	for _, one := range page.Payments {
+		reply.Data = append(reply.Data, paymentOf(one))
+	}
+	if page.Next != "" {
+		reply.NextCursor = &page.Next
+	}
+	httpkit.WriteJSON(c.Response(), http.StatusOK, reply)
+	return nil
+}
+
+// maxPage is the largest page of a list.
+const maxPage = 200
+
+// maxFilter bounds the texts of filters, in bytes.
+const maxFilter = 400
+
+// recordsQuery reads the filters. A filter that the route does not know is refused: ignoring it would answer
+// another question than the one that was asked.
+func recordsQuery(raw string) (inbound.RecordsQuery, error) {
+	names := []string{"order_number", "state", "store_id", "type", "created_from", "created_to", "cursor", "limit"}
+	known := make([]httpkit.Parameter, len(names))
+	for i, name := range names {
+		known[i].Name = name
+	}
+	values, err := httpkit.ParseQuery(raw, known...)
+	if err != nil {
+		return inbound.RecordsQuery{}, err //nolint:wrapcheck // a fault goes to the client as it is
+	}
+	var c columns
+	for part := range strings.SplitSeq(raw, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if part != "" && !slices.Contains(names, name) {
+			c.wrong("", "unknown_parameter", "The query has a filter that this list does not know.")
+			break
+		}
+	}
+	q := inbound.RecordsQuery{
+		OrderNumber: values["order_number"], Type: values["type"], Cursor: values["cursor"],
+		State: payment.State(values["state"]),
+	}
+	for _, name := range names {
+		if len(values[name]) > maxFilter {
+			c.wrong("/"+name, "too_long", name+" is too long.")
+		}
+	}
+	if q.State != "" && !slices.Contains(payment.States(), q.State) {
+		c.wrong("/state", "invalid_format", "state is one of the states of a payment, in capitals.")
+	}
+	if value, given := values["store_id"]; given {
+		if s := c.store(value); s != nil {
+			store := company.StoreID(*s)
+			if store == "0" {
+				store = company.OwnStore
+			}
+			q.Store = &store
+		}
+	}
+	q.CreatedFrom = c.time("created_from", values)
+	q.CreatedTo = c.time("created_to", values)
+	if value, given := values["limit"]; given {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 1 || n > maxPage || strconv.Itoa(n) != value {
+			c.wrong("/limit", "out_of_range", "limit is a number from 1 to 200.")
+		}
+		q.Limit = n
+	}
+	return q, c.err()
+}
+
+func (c *columns) time(name string, values map[string]string) time.Time {
+	value, given := values[name]
+	if !given {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		c.wrong("/"+name, "invalid_format", name+" is a time such as 2026-12-01T00:00:00Z.")
+	}
+	return t
+}

@@ -1,0 +1,150 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/payrack/payrack/adapters/inbound/internal/httpkit"
+	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/ports/inbound"
+)
+
+// answer writes what the core replied. A final body goes out as it is, byte for byte.
+func answer(w http.ResponseWriter, r *http.Request, reply inbound.Reply) error {
+	x := httpkit.Of(r.Context())
+	x.Payment = string(reply.Payment)
+	h := w.Header()
+	if reply.Payment != "" {
+		h.Set(httpkit.PaymentHeader, string(reply.Payment))
+	}
+	if reply.Replayed {
+		h.Set("Idempotent-Replayed", "true")
+	}
+	switch reply.Class {
+	case inbound.ReplyFinal:
+		if len(reply.Body) == 0 {
+			return errors.New("the core gave a final reply without a body")
+		}
+		httpkit.WriteBytes(w, http.StatusOK, "application/json", reply.Body)
+		return nil
+	case inbound.ReplyPending:
+		writePending(w, r, pending{
+			native: reply.Body, messageFrom: reply.MessageFrom, payment: string(reply.Payment), retryAfter: reply.RetryAfter,
+		})
+		return nil
+	}
+	return errors.New("the core gave a reply of an unknown class")
+}
+
+// failNative writes errors that have an answer in the provider's shape, and all others as problems.
+func (a *api) failNative(w http.ResponseWriter, r *http.Request, err error) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		if f.NativeOK && len(f.Native) > 0 {
+			x := httpkit.Of(r.Context())
+			x.Code, x.Payment = fault.CodeOf(err), f.Payment
+			if f.Payment != "" {
+				w.Header().Set(httpkit.PaymentHeader, f.Payment)
+			}
+			httpkit.SetRetryAfter(w.Header(), f.RetryAfter)
+			httpkit.WriteBytes(w, http.StatusOK, "application/json", f.Native)
+			return
+		}
+		if f.Kind == fault.Unknown && f.Payment != "" {
+			httpkit.Of(r.Context()).Err = err
+			writePending(w, r, pending{native: f.Native, payment: f.Payment, retryAfter: f.RetryAfter})
+			return
+		}
+	}
+	httpkit.WriteError(w, r, err)
+}
+
+// pending is an outcome that nobody knows yet.
+type pending struct {
+	// native are the provider's own members, a JSON object, or nil.
+	native      []byte
+	messageFrom string
+	payment     string
+	retryAfter  time.Duration
+}
+
+// defaultRetry is when to ask again if the core did not say.
+const defaultRetry = 2 * time.Second
+
+func writePending(w http.ResponseWriter, r *http.Request, p pending) {
+	x := httpkit.Of(r.Context())
+	x.Code, x.Payment = "outcome_unknown", p.payment
+	h := w.Header()
+	if p.payment != "" {
+		h.Set(httpkit.PaymentHeader, p.payment)
+	}
+	if p.retryAfter <= 0 {
+		p.retryAfter = defaultRetry
+	}
+	httpkit.SetRetryAfter(h, p.retryAfter)
+	httpkit.WriteBytes(w, http.StatusGatewayTimeout, "application/json", p.body(x.RequestID))
+}
+
+// pendingMessage says what a cashier may do. It must not sound like paid or like not paid.
+const pendingMessage = "付款結果尚未確認，請勿再次收款，請稍後查詢"
+
+// body keeps the provider's members as they are, raw tokens and all, and puts ours behind them. Ours win
+// where status and payment_id meet; message and message_from stay the provider's where it has them.
+func (p pending) body(requestID string) []byte {
+	from := httpkit.Ours
+	members, err := httpkit.ParseObject(p.native, httpkit.JSONLimits{Depth: 64, Members: 1 << 16, Text: 1 << 20}, "")
+	if err != nil {
+		members = nil
+	}
+	own := []struct{ name, value string }{
+		{"status", "PENDING"},
+		{"payment_id", p.payment},
+		{"request_id", requestID},
+		{"message", pendingMessage},
+		{"message_from", from},
+	}
+	if len(members) > 0 && p.messageFrom != "" {
+		own[4].value = p.messageFrom
+	}
+	var b bytes.Buffer
+	b.WriteByte('{')
+	theirs := make(map[string]bool)
+	for _, m := range members {
+		switch m.Name {
+		case "status", "payment_id", "request_id":
+			continue
+		}
+		theirs[m.Name] = true
+		member(&b, m.Name, m.Value)
+	}
+	for _, o := range own {
+		if theirs[o.name] || o.value == "" {
+			continue
+		}
+		member(&b, o.name, quoted(o.value))
+	}
+	b.WriteByte('}')
+	return b.Bytes()
+}
+
+func member(b *bytes.Buffer, name string, value jsontext.Value) {
+	if b.Len() > 1 {
+		b.WriteByte(',')
+	}
+	b.Write(quoted(name))
+	b.WriteByte(':')
+	b.Write(value)
+}
+
+func quoted(s string) jsontext.Value {
+	q, err := jsontext.AppendQuote(nil, s)
+	if err != nil {
+		// Only for text that is not UTF-8, which the strict reader has excluded.
+		q, _ = json.Marshal(s) //nolint:errchkjson // a string always encodes
+	}
+	return q
+}

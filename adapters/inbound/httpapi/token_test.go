@@ -1,0 +1,198 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/payrack/payrack/adapters/inbound/httpapi"
+)
+
+const form = "application/x-www-form-urlencoded"
+
+func TestToken(t *testing.T) {
+	t.Parallel()
+	good := "grant_type=client_credentials&client_id=till&client_secret=till-secret%2B1"
+	basic := func(r *http.Request) { r.SetBasicAuth("till", "till-secret%2B1") }
+	tests := []struct {
+		name, body, media, target string
+		change                    func(*http.Request)
+		status                    int
+		want                      string // error, or scope of a token
+	}{
+		{name: "form", body: good, status: 200, want: "pay search refund"},
+		{name: "charset", body: good, media: form + "; charset=UTF-8", status: 200, want: "pay search refund"},
+		{name: "basic", body: "grant_type=client_credentials", change: basic, status: 200, want: "pay search refund"},
+		{name: "basic and the same client_id", body: "grant_type=client_credentials&client_id=till", change: basic, status: 200, want: "pay search refund"},
+		{name: "scope", body: good + "&scope=search", status: 200, want: "search"},
+		{name: "api is everything", body: good + "&scope=api", status: 200, want: "pay search refund"},
+		{name: "unknown parameters are ignored", body: good + "&audience=x", status: 200, want: "pay search refund"},
+		{name: "scope that the client lacks", body: good + "&scope=admin", status: 400, want: "invalid_scope"},
+		{name: "no grant type", body: "client_id=till&client_secret=x", status: 400, want: "invalid_request"},
+		{name: "empty body", status: 400, want: "invalid_request"},
+		{name: "password", body: "grant_type=password&username=u&password=p", status: 400, want: "unsupported_grant_type"},
+		{name: "JSON", body: `{"grant_type":"client_credentials"}`, media: "application/json", status: 400, want: "invalid_request"},
+		{name: "no client", body: "grant_type=client_credentials", status: 401, want: "invalid_client"},
+		{name: "no secret", body: "grant_type=client_credentials&client_id=till", status: 401, want: "invalid_client"},
+		{name: "wrong secret", body: "grant_type=client_credentials&client_id=till&client_secret=canary", status: 401, want: "invalid_client"},
+		{name: "unknown client", body: "grant_type=client_credentials&client_id=canary&client_secret=canary", status: 401, want: "invalid_client"},
+		{name: "both ways", body: good, change: basic, status: 400, want: "invalid_request"},
+		{name: "basic and another client_id", body: "grant_type=client_credentials&client_id=x", change: basic, status: 400, want: "invalid_request"},
+		{
+			name: "bearer", body: good, change: func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") },
+			status: 401, want: "invalid_client",
+		},
+		{
+			name: "basic that is not base64", body: "grant_type=client_credentials",
+			change: func(r *http.Request) { r.Header.Set("Authorization", "Basic ?") }, status: 401, want: "invalid_client",
+		},
+		{name: "secret twice", body: good + "&client_secret=canary", status: 400, want: "invalid_request"},
+		{name: "wrong escape", body: good + "&x=%zz", status: 400, want: "invalid_request"},
+		{name: "in the URL", target: "/oauth/v1/token?" + good, body: "", status: 400, want: "invalid_request"},
+		{name: "suspended", body: "grant_type=client_credentials&client_id=sleeper&client_secret=sleeper-secret", status: 400, want: "unauthorized_client"},
+		{name: "busy", body: "grant_type=client_credentials&client_id=busy&client_secret=x", status: 503, want: "temporarily_unavailable"},
+		{name: "broken", body: "grant_type=client_credentials&client_id=broken&client_secret=x", status: 500, want: "server_error"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlane(t, nil)
+			target, media := tt.target, tt.media
+			if target == "" {
+				target = "/oauth/v1/token"
+			}
+			if media == "" {
+				media = form
+			}
+			r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(tt.body))
+			r.Header.Set("Content-Type", media)
+			if tt.change != nil {
+				tt.change(r)
+			}
+			w := p.do(r)
+			var got struct {
+				AccessToken string `json:"access_token"`
+				TokenType   string `json:"token_type"`
+				ExpiresIn   int    `json:"expires_in"`
+				Scope       string `json:"scope"`
+				Error       string `json:"error"`
+				Description string `json:"error_description"`
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+				t.Fatalf("%v: %s", err, w.Body)
+			}
+			if w.Code != tt.status || w.Header().Get("Cache-Control") != "no-store" {
+				t.Fatalf("got %d %v %s", w.Code, w.Header(), w.Body)
+			}
+			if tt.status == 200 {
+				if got.AccessToken == "" || got.TokenType != "Bearer" || got.ExpiresIn != 3600 || got.Scope != tt.want {
+					t.Errorf("got %+v", got)
+				}
+			} else if got.Error != tt.want || got.Description == "" {
+				t.Errorf("got %+v, want %s", got, tt.want)
+			}
+			if challenge := w.Header().Get("WWW-Authenticate"); strings.HasPrefix(challenge, "Basic ") != (tt.status == 401) {
+				t.Errorf("WWW-Authenticate: %q", challenge)
+			}
+			if tt.name == "busy" && w.Header().Get("Retry-After") != "3" {
+				t.Errorf("headers: %v", w.Header())
+			}
+			if strings.Contains(w.Body.String(), "canary") {
+				t.Errorf("the reply says too much: %s", w.Body)
+			}
+			if log := p.log.String(); strings.Contains(log, "till-secret") || strings.Contains(log, "canary") && tt.name != "broken" {
+				t.Errorf("log: %s", log)
+			}
+		})
+	}
+}
+
+// TestGuessing shows that only wrong secrets use up the attempts, and only those of one client and address.
+func TestGuessing(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	p := newPlane(t, func(o *httpapi.Options) {
+		o.FailureRate = httpapi.Rate{PerSecond: 1, Burst: 3}
+		o.Now = func() time.Time { return now }
+	})
+	ask := func(id, secret, from string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, "/oauth/v1/token",
+			strings.NewReader("grant_type=client_credentials&client_id="+id+"&client_secret="+secret))
+		r.Header.Set("Content-Type", form)
+		r.Header.Set("X-Forwarded-For", "203.0.113.9") // nobody trusts it here
+		r.RemoteAddr = from + ":1234"
+		return p.do(r)
+	}
+	for range 10 {
+		if w := ask("till", "till-secret%2B1", "192.0.2.1"); w.Code != 200 {
+			t.Fatalf("a good secret: %d", w.Code)
+		}
+	}
+	for i := range 3 {
+		if w := ask("till", "wrong", "192.0.2.1"); w.Code != 401 {
+			t.Fatalf("attempt %d: %d", i, w.Code)
+		}
+	}
+	w := ask("till", "till-secret%2B1", "192.0.2.1")
+	if w.Code != 429 || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("the fourth attempt: %d %v", w.Code, w.Header())
+	}
+	if w := ask("till", "till-secret%2B1", "192.0.2.2"); w.Code != 200 {
+		t.Errorf("another address: %d", w.Code)
+	}
+	if w := ask("reader", "reader-secret", "192.0.2.1"); w.Code != 200 {
+		t.Errorf("another client: %d", w.Code)
+	}
+	now = now.Add(time.Second)
+	if w := ask("till", "till-secret%2B1", "192.0.2.1"); w.Code != 200 {
+		t.Errorf("after the wait: %d", w.Code)
+	}
+	// Many clients from one address run into the limit of the address.
+	blocked := 0
+	for i := range 60 {
+		if w := ask("guess"+string(rune('a'+i%26))+string(rune('a'+i/26)), "x", "192.0.2.9"); w.Code == 429 {
+			blocked++
+		}
+	}
+	if blocked != 30 {
+		t.Errorf("%d of 60 attempts were refused, want 30", blocked)
+	}
+}
+
+// TestTrustedProxies shows whose X-Forwarded-For counts.
+func TestTrustedProxies(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t, func(o *httpapi.Options) {
+		o.FailureRate = httpapi.Rate{PerSecond: 0.001, Burst: 1}
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}
+	})
+	ask := func(from, forwarded string) int {
+		r := httptest.NewRequest(http.MethodPost, "/oauth/v1/token", strings.NewReader("grant_type=client_credentials&client_id=till&client_secret=wrong"))
+		r.Header.Set("Content-Type", form)
+		r.Header.Set("X-Forwarded-For", forwarded)
+		r.RemoteAddr = from
+		return p.do(r).Code
+	}
+	steps := []struct {
+		what, from, forwarded string
+		want                  int
+	}{
+		{"first client behind the proxy", "10.0.0.1:1", "203.0.113.1", 401},
+		{"the same again", "10.0.0.2:1", "203.0.113.1", 429},
+		{"the same, with a made-up address in front", "10.0.0.1:1", "198.51.100.1, 203.0.113.1", 429},
+		{"another client behind the proxy", "[2001:db8::1]:1", "203.0.113.2", 401},
+		{"a stranger", "192.168.0.1:1", "203.0.113.9", 401},
+		{"the stranger under another name", "192.168.0.1:1", "203.0.113.10", 429},
+		{"a stranger on the same machine", "127.0.0.1:1", "203.0.113.11", 401},
+		{"that one under another name", "127.0.0.1:1", "203.0.113.12", 429},
+	}
+	for _, s := range steps {
+		if got := ask(s.from, s.forwarded); got != s.want {
+			t.Errorf("%s: got %d, want %d", s.what, got, s.want)
+		}
+	}
+}
