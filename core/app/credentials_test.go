@@ -97,7 +97,7 @@ func TestARequestsOwnCredentialIsErasedWhenTheOutcomeIsDefinite(t *testing.T) {
 	command.Request = []byte(`{"order":"K1","amount":100,"req":"K1","secret":"s"}`)
 	w.till.answers = func(context.Context, outbound.Instruction) outbound.Answer { return outbound.Answer{} }
 	must(t)(w.Payments().Pay(t.Context(), command))
-	if r := w.record("K1"); len(r.Operation.SealedCredential) == 0 {
+	if r := w.record(t.Context(), "K1"); len(r.Operation.SealedCredential) == 0 {
 		t.Error("without its credential this unknown outcome can never be settled")
 	}
 	command.Request = []byte(`{"order":"K2","amount":100,"req":"K2","secret":"s"}`)
@@ -105,7 +105,7 @@ func TestARequestsOwnCredentialIsErasedWhenTheOutcomeIsDefinite(t *testing.T) {
 		return outbound.Answer{Known: payment.KnownDeclined, Native: []byte(`{}`)}
 	}
 	must(t)(w.Payments().Pay(t.Context(), command))
-	if r := w.record("K2"); len(r.Operation.SealedCredential) != 0 {
+	if r := w.record(t.Context(), "K2"); len(r.Operation.SealedCredential) != 0 {
 		t.Error("the credential of a declined payment was kept")
 	}
 }

@@ -43,7 +43,7 @@ func (a *App) execute(
 	if err != nil {
 		// The provider may have been paid and we cannot say so for certain: never "paid" without a commit.
 		a.insist(ctx, change)
-		return pending(r.Payment, answer, d), nil
+		return pending(r.Payment, answer, d), nil //nolint:nilerr // "pending" is the answer to an uncertain commit
 	}
 	if committed.Loss != outbound.NoLoss {
 		// Another process took the operation over. It answers from the row, never from what this one knows.

@@ -64,7 +64,9 @@ func (p *till) Open(_ context.Context, r outbound.Route) (outbound.Session, erro
 func (p *till) Types() []catalogue.Type { return []catalogue.Type{described()} }
 
 func (p *till) Credential(_ string, set []byte) (outbound.CredentialForm, error) {
-	var c struct{ Account string }
+	var c struct {
+		Account string `json:"account"`
+	}
 	if err := json.Unmarshal(set, &c); err != nil || c.Account == "" {
 		return outbound.CredentialForm{}, fault.New(fault.Invalid, "missing_field", "account 不可為空")
 	}
@@ -78,8 +80,10 @@ func (tillSession) Close()               {}
 
 func (tillSession) Form(_ catalogue.Kind, native []byte) (outbound.Form, error) {
 	var c struct {
-		Order, Req, Secret string
-		Amount             int64
+		Order  string `json:"order"`
+		Req    string `json:"req"`
+		Secret string `json:"secret"`
+		Amount int64  `json:"amount"`
 	}
 	if err := json.Unmarshal(native, &c); err != nil || c.Order == "" {
 		return outbound.Form{}, fault.New(fault.Invalid, "missing_field", "order 不可為空")
@@ -185,6 +189,7 @@ type noRuntime struct{}
 func (noRuntime) Describe(context.Context, string) (release.Release, error) {
 	return release.Release{}, errors.New("no plugins here")
 }
+
 func (noRuntime) Keep(_ context.Context, r release.Release) (release.Release, error) { return r, nil }
 func (noRuntime) Activate(context.Context, release.Release) error                    { return nil }
 func (noRuntime) Instances(string) []release.Instance                                { return nil }
@@ -201,7 +206,7 @@ func (s *shaky) Commit(ctx context.Context, c outbound.Change) (outbound.Committ
 			return outbound.Committed{}, err
 		}
 	}
-	return s.Ledger.Commit(ctx, c) //nolint:wrapcheck // a fake that steps aside
+	return s.Ledger.Commit(ctx, c)
 }
 
 // world is a core over memory, with one company.
@@ -272,10 +277,10 @@ func (w *world) order(number string) inbound.Native {
 }
 
 // record reads the payment of an order.
-func (w *world) record(number string) payment.Record {
+func (w *world) record(ctx context.Context, number string) payment.Record {
 	w.t.Helper()
 	for _, account := range []string{"store-account", "own-account"} {
-		r, err := w.ledger.ByOrder(w.t.Context(), outbound.OrderKey{
+		r, err := w.ledger.ByOrder(ctx, outbound.OrderKey{
 			Company: "co", Environment: company.Test, Provider: "till", Account: account, OrderNumber: number,
 		})
 		if err == nil {

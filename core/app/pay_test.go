@@ -19,7 +19,7 @@ func TestTheIntentIsDurableBeforeTheProviderIsCalled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.till.answers = func(ctx context.Context, i outbound.Instruction) outbound.Answer {
-		r := w.record("A1")
+		r := w.record(ctx, "A1")
 		if r.Payment.State != payment.Sending || r.Operation.State != payment.OperationSending {
 			t.Errorf("at the call the payment is %q", r.Payment.State)
 		}
@@ -32,7 +32,7 @@ func TestTheIntentIsDurableBeforeTheProviderIsCalled(t *testing.T) {
 	if err != nil || reply.Class != inbound.ReplyFinal || string(reply.Body) != `{"code":"0000"}` || reply.State != payment.Succeeded {
 		t.Fatalf("%+v, %v", reply, err)
 	}
-	r := w.record("A1")
+	r := w.record(t.Context(), "A1")
 	if r.Payment.State != payment.Succeeded || r.Payment.Captured != 100 || r.Payment.ProviderTransaction != "tx-A1" || r.Payment.Version != 2 {
 		t.Errorf("%+v", r.Payment)
 	}
@@ -88,7 +88,7 @@ func TestAnAnswerIsOnlyWhatItProves(t *testing.T) {
 			} else if err != nil || reply.Class != c.class || string(reply.Body) != c.body {
 				t.Errorf("%+v %s, %v", reply, reply.Body, err)
 			}
-			if got := w.record("B1").Payment.State; got != c.state {
+			if got := w.record(t.Context(), "B1").Payment.State; got != c.state {
 				t.Errorf("state %s, want %s", got, c.state)
 			}
 			again, err := w.Payments().Pay(t.Context(), w.order("B1"))
@@ -123,7 +123,7 @@ func TestAClientThatHangsUpChangesNothing(t *testing.T) {
 	if _, err := w.Payments().Pay(ctx, w.order("C1")); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.record("C1").Payment.State; got != payment.Succeeded {
+	if got := w.record(t.Context(), "C1").Payment.State; got != payment.Succeeded {
 		t.Errorf("state %s", got)
 	}
 }
@@ -155,7 +155,7 @@ func TestAnIntentInDoubtIsSettledAsNotSent(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		p := w.record("D2").Payment
+		p := w.record(t.Context(), "D2").Payment
 		if p.State == payment.Failed && p.Failure == payment.NotSent {
 			break
 		}
@@ -192,7 +192,7 @@ func TestPaidIsNeverToldWithoutACommit(t *testing.T) {
 	mu.Lock()
 	broken = false
 	mu.Unlock()
-	for end := time.Now().Add(30 * time.Second); w.record("E1").Payment.State != payment.Succeeded; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); w.record(t.Context(), "E1").Payment.State != payment.Succeeded; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("what the provider said was never committed")
 		}
@@ -216,7 +216,7 @@ func TestAFencedOwnerAnswersFromTheRow(t *testing.T) {
 	if err != nil || reply.Class != inbound.ReplyPending {
 		t.Errorf("the fenced owner told %+v, %v", reply, err)
 	}
-	if got := w.record("F1").Payment.State; got == payment.Succeeded {
+	if got := w.record(t.Context(), "F1").Payment.State; got == payment.Succeeded {
 		t.Error("the fenced owner's answer was written")
 	}
 }
@@ -241,7 +241,7 @@ func TestFenceDead(t *testing.T) {
 	if n, err := other.Recovery().FenceDead(t.Context()); err != nil || n != 1 {
 		t.Fatalf("fenced %d, %v", n, err)
 	}
-	if got := w.record("F2"); got.Payment.State != payment.Unknown || got.Operation.Epoch != 2 || got.Operation.NextCheckAt.IsZero() {
+	if got := w.record(t.Context(), "F2"); got.Payment.State != payment.Unknown || got.Operation.Epoch != 2 || got.Operation.NextCheckAt.IsZero() {
 		t.Errorf("%+v", got)
 	}
 	close(release)

@@ -93,25 +93,30 @@ func (a plugins) Status(ctx context.Context) ([]inbound.PluginStatus, error) {
 	slices.Sort(names)
 	all := make([]inbound.PluginStatus, 0, len(names))
 	for _, name := range names {
-		s := inbound.PluginStatus{Name: name, Channel: release.Channel{Name: name}, Instances: a.Runtime.Instances(name)}
-		for _, c := range channels {
-			if c.Name == name {
-				s.Channel = c
-			}
-		}
-		for _, r := range rows {
-			if r.Name == name {
-				s.Releases = append(s.Releases, r)
-			}
-		}
-		for _, t := range a.Providers.Types() {
-			if t.Provider == name {
-				s.Types = append(s.Types, t.Name)
-			}
-		}
-		all = append(all, s)
+		all = append(all, a.status(name, channels, rows))
 	}
 	return all, nil
+}
+
+// status of one provider.
+func (a plugins) status(name string, channels []release.Channel, rows []release.Release) inbound.PluginStatus {
+	s := inbound.PluginStatus{Name: name, Channel: release.Channel{Name: name}, Instances: a.Runtime.Instances(name)}
+	for _, c := range channels {
+		if c.Name == name {
+			s.Channel = c
+		}
+	}
+	for _, r := range rows {
+		if r.Name == name {
+			s.Releases = append(s.Releases, r)
+		}
+	}
+	for _, t := range a.Providers.Types() {
+		if t.Provider == name {
+			s.Types = append(s.Types, t.Name)
+		}
+	}
+	return s
 }
 
 // Converge starts what the channels say, all providers at once.

@@ -94,8 +94,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // KindOf is the kind of the first fault in the chain, Internal for everything else.
 func KindOf(err error) Kind {
-	var f *Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Error](err); ok {
 		return f.Kind
 	}
 	return Internal
@@ -103,8 +102,7 @@ func KindOf(err error) Kind {
 
 // CodeOf is the code of the first fault in the chain, or "internal".
 func CodeOf(err error) string {
-	var f *Error
-	if errors.As(err, &f) && f.Code != "" {
+	if f, ok := errors.AsType[*Error](err); ok && f.Code != "" {
 		return f.Code
 	}
 	return "internal"

@@ -38,48 +38,61 @@ func begun(r Record, e Begun) (Record, error) {
 	if o.Payment != p.ID || o.Amount.Currency != p.Amount.Currency || o.Amount.Units <= 0 {
 		return Record{}, fault.New(fault.Internal, "bad_intent", "the operation does not belong to the payment")
 	}
+	if err := follow(&p, o); err != nil {
+		return Record{}, err
+	}
+	return Record{Payment: p, Operation: sending(o, e.At)}, nil
+}
+
+// follow moves the payment into the state of an operation that begins, and reserves what a refund would give
+// back.
+func follow(p *Payment, o Operation) error {
 	from := p.State
+	if !begins(*p, o) {
+		return refused(from, o.Kind)
+	}
 	switch o.Kind {
-	case KindPay:
-		if from != Failed || p.Failure != NotSent || o.Amount != p.Amount {
-			return Record{}, refused(from, o.Kind)
-		}
+	case KindPay, KindConfirm:
 		p.State, p.Failure = Sending, ""
-	case KindConfirm:
-		if from != RequiresAction || o.Amount != p.Amount {
-			return Record{}, refused(from, o.Kind)
-		}
-		p.State = Sending
 	case KindCapture:
-		if from != Authorized {
-			return Record{}, refused(from, o.Kind)
-		}
 		if o.Amount.Units > p.Authorized {
-			return Record{}, exceeds("authorized")
+			return exceeds("authorized")
 		}
 		p.State = Capturing
 	case KindVoid:
-		if !o.Reversal && from != Authorized && from != Succeeded || o.Reversal && from != Reversing {
-			return Record{}, refused(from, o.Kind)
-		}
 		if !o.Reversal {
 			p.State = Voiding
 		}
 	case KindRefund:
-		if !o.Reversal && from != Succeeded && from != PartiallyRefunded || o.Reversal && from != Reversing {
-			return Record{}, refused(from, o.Kind)
-		}
 		if o.Amount.Units > p.Captured-p.Refunded-p.RefundReserved {
-			return Record{}, exceeds("captured and not yet refunded")
+			return exceeds("captured and not yet refunded")
 		}
 		p.RefundReserved += o.Amount.Units
 		if !o.Reversal {
 			p.State = Refunding
 		}
-	default:
-		return Record{}, refused(from, o.Kind)
 	}
-	return Record{Payment: p, Operation: sending(o, e.At)}, nil
+	return nil
+}
+
+// begins reports whether an operation of this kind may begin in the payment's state.
+func begins(p Payment, o Operation) bool {
+	if o.Reversal {
+		return p.State == Reversing && (o.Kind == KindVoid || o.Kind == KindRefund)
+	}
+	switch o.Kind {
+	case KindPay:
+		return p.State == Failed && p.Failure == NotSent && o.Amount == p.Amount
+	case KindConfirm:
+		return p.State == RequiresAction && o.Amount == p.Amount
+	case KindCapture:
+		return p.State == Authorized
+	case KindVoid:
+		return p.State == Authorized || p.State == Succeeded
+	case KindRefund:
+		return p.State == Succeeded || p.State == PartiallyRefunded
+	}
+	return false
 }
 
 func refused(s State, k Kind) error {

@@ -21,7 +21,7 @@ const (
 	KnownNotSent
 )
 
-// Answered: the owner of the operation's epoch has the provider's answer, or knows that there will be none.
+// Answered says that the owner of the operation's epoch has the provider's answer, or knows that there will be none.
 type Answered struct {
 	At       time.Time
 	Epoch    int64
@@ -29,7 +29,7 @@ type Answered struct {
 	Evidence Evidence
 }
 
-// Fenced: the resolver took the operation of a process that died or overran its deadline.
+// Fenced says that the resolver took the operation of a process that died or overran its deadline.
 type Fenced struct {
 	At    time.Time
 	Boot  string
@@ -53,7 +53,7 @@ const (
 	VerdictLapsed
 )
 
-// Searched: a search of the resolver brought a verdict on the payment.
+// Searched says that a search of the resolver brought a verdict on the payment.
 type Searched struct {
 	At       time.Time
 	Epoch    int64
@@ -63,7 +63,7 @@ type Searched struct {
 	WatchedMS int64
 }
 
-// Observed: a look at the provider while no operation is open, as for a payer who has not acted or an
+// Observed is a look at the provider while no operation is open, as for a payer who has not acted or an
 // authorization that may have lapsed. VerdictGone and VerdictLapsed change the payment, VerdictOpen plans
 // the next look.
 type Observed struct {
@@ -74,7 +74,7 @@ type Observed struct {
 	NextAt time.Time
 }
 
-// ReverseWanted: the policy decided at its time, or the company cancelled. From its commit on the client is
+// ReverseWanted says that the policy decided at its time, or the company cancelled. From its commit on the client is
 // told "not paid".
 type ReverseWanted struct {
 	At time.Time
@@ -82,21 +82,21 @@ type ReverseWanted struct {
 	By string
 }
 
-// Begun: an operation begins on an existing payment: a follow-up, a reversal, or a retry of what was never
+// Begun says that an operation begins on an existing payment: a follow-up, a reversal, or a retry of what was never
 // sent.
 type Begun struct {
 	At        time.Time
 	Operation Operation
 }
 
-// GaveUp: the resolver has used up its checks or met a contradiction; a person decides.
+// GaveUp says that the resolver has used up its checks or met a contradiction; a person decides.
 type GaveUp struct {
 	At     time.Time
 	Epoch  int64
 	Reason string
 }
 
-// Reviewed: two people decided, with evidence.
+// Reviewed says that two people decided, with evidence.
 type Reviewed struct {
 	At       time.Time
 	To       State
@@ -107,7 +107,7 @@ type Reviewed struct {
 	Evidence string
 }
 
-// OrphanFound: reconciliation found money for a payment that was told "not charged".
+// OrphanFound says that reconciliation found money for a payment that was told "not charged".
 type OrphanFound struct {
 	At       time.Time
 	Evidence Evidence

@@ -8,11 +8,11 @@ import (
 	"github.com/payrack/payrack/core/money"
 )
 
-// ID names a payment, OperationID an operation. Both are UUIDv7.
-type (
-	ID          string
-	OperationID string
-)
+// ID names a payment. It is a UUIDv7.
+type ID string
+
+// OperationID names an operation. It is a UUIDv7.
+type OperationID string
 
 // Kind of a money-moving operation.
 type Kind string

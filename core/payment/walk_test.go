@@ -69,7 +69,7 @@ func TestWalk(t *testing.T) {
 			if promised != payment.NothingPromised && now != payment.NothingPromised && now != promised &&
 				!byReview && from != payment.Voiding {
 				// FAILED(not_sent) promised nothing to anybody but "nothing was sent".
-				if !(r.Payment.State == payment.Sending || r.Payment.Failure == payment.NotSent) {
+				if r.Payment.State != payment.Sending && r.Payment.Failure != payment.NotSent {
 					t.Fatalf("promised %d, now %d, by %s to %s", promised, now, from, to)
 				}
 			}
@@ -139,7 +139,9 @@ func draw(t *rapid.T, r payment.Record) payment.Event {
 	case 12:
 		return payment.OrphanFound{At: at, Evidence: payment.Evidence{Captured: twd(100)}}
 	default:
-		return payment.Reviewed{At: at, To: rapid.SampledFrom(payment.States()).Draw(t, "to"), Actor: "a", Approver: "b",
-			Captured: twd(rapid.SampledFrom([]int64{0, 100}).Draw(t, "captured")), Refunded: twd(rapid.SampledFrom([]int64{0, 40, 100}).Draw(t, "refunded"))}
+		return payment.Reviewed{
+			At: at, To: rapid.SampledFrom(payment.States()).Draw(t, "to"), Actor: "a", Approver: "b",
+			Captured: twd(rapid.SampledFrom([]int64{0, 100}).Draw(t, "captured")), Refunded: twd(rapid.SampledFrom([]int64{0, 40, 100}).Draw(t, "refunded")),
+		}
 	}
 }

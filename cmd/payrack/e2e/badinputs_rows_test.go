@@ -357,13 +357,13 @@ func badOwn() []bad {
 	add("O23", "an id that is a prototype", "unknown_member", linePay("__proto__", `{"amount":1}`))
 	add("O24", "an empty member name", "unknown_member", linePay("", "1")+" ")
 	rows[len(rows)-1].body = strings.Replace(linePay(), `"amount":`, `"":1,"amount":`, 1)
-	post := func(id, what, code, body string) {
-		rows = append(rows, bad{id: id, what: what, line: searchPost, body: body, status: 400, code: code})
+	post := func(id, what, body string) {
+		rows = append(rows, bad{id: id, what: what, line: searchPost, body: body, status: 400, code: "invalid_type"})
 	}
-	post("O25", "search with request as text", "invalid_type", `{"type":"LINE_QRCODE_PAY","store_id":"0","request":"{\"orderId\":\"{canary}\"}"}`)
-	post("O26", "search with is_test as text", "invalid_type", `{"type":"LINE_QRCODE_PAY","store_id":"0","is_test":"TRUE","request":{"orderId":"1"}}`)
-	post("O27", "search with a float id", "invalid_type", `{"type":"LINE_QRCODE_PAY","store_id":"0","request":{"transactionId":2019049910005496810.5}}`)
-	post("O28", "search with an id as text", "invalid_type", `{"type":"LINE_QRCODE_PAY","store_id":"0","request":{"transactionId":"2019049910005496810"}}`)
+	post("O25", "search with request as text", `{"type":"LINE_QRCODE_PAY","store_id":"0","request":"{\"orderId\":\"{canary}\"}"}`)
+	post("O26", "search with is_test as text", `{"type":"LINE_QRCODE_PAY","store_id":"0","is_test":"TRUE","request":{"orderId":"1"}}`)
+	post("O27", "search with a float id", `{"type":"LINE_QRCODE_PAY","store_id":"0","request":{"transactionId":2019049910005496810.5}}`)
+	post("O28", "search with an id as text", `{"type":"LINE_QRCODE_PAY","store_id":"0","request":{"transactionId":"2019049910005496810"}}`)
 	rows = append(
 		rows,
 		bad{id: "O29", what: "QUERY without a body", line: "QUERY /v1/payment/integrate/search", status: 400, code: "malformed_json"},

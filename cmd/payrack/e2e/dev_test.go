@@ -60,7 +60,7 @@ func TestPaymentRunsThrough(t *testing.T) {
 	if a.status != http.StatusOK || a.member("returnCode") != "0000" || a.header.Get("Payrack-Payment-Id") == "" || a.header.Get("X-Request-Id") == "" {
 		t.Fatalf("pay: %s %v", a, a.header)
 	}
-	if got := p.ledger("linepay", "RUN-1"); len(got) != 1 || got[0].Kind != "charge" || got[0].Amount != "229" || got[0].Currency != "TWD" {
+	if got := p.ledger("RUN-1"); len(got) != 1 || got[0].Kind != "charge" || got[0].Amount != "229" || got[0].Currency != "TWD" {
 		t.Errorf("ledger: %+v", got)
 	}
 	if got := p.state(a.header.Get("Payrack-Payment-Id")); got != "SUCCEEDED" {
@@ -99,7 +99,7 @@ func TestPaymentRunsThrough(t *testing.T) {
 	if d := p.post(linePayPath, used); d.status != http.StatusOK || d.member("returnCode") != "1133" || d.member("message_from") != "LINE_PAY" {
 		t.Errorf("decline: %s", d)
 	}
-	if got := p.ledger("linepay", "RUN-4"); len(got) != 0 {
+	if got := p.ledger("RUN-4"); len(got) != 0 {
 		t.Errorf("a declined order in the ledger: %+v", got)
 	}
 }

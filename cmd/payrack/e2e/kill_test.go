@@ -74,7 +74,7 @@ func TestKillPlugin(t *testing.T) {
 			if got := len(p.requests("linepay", "KILL-1")); got != c.charges {
 				t.Errorf("%d transmissions arrived before the kill, want %d", got, c.charges)
 			}
-			if got := len(p.ledger("linepay", "KILL-1")); got != c.charges {
+			if got := len(p.ledger("KILL-1")); got != c.charges {
 				t.Errorf("%d ledger entries before the kill, want %d", got, c.charges)
 			}
 			killed := p.pids()["linepay"]
@@ -111,7 +111,7 @@ func TestKillPlugin(t *testing.T) {
 			if again.status == http.StatusOK {
 				t.Errorf("the same request again: %s", again)
 			}
-			if got := len(p.ledger("linepay", "KILL-1")); got != c.charges {
+			if got := len(p.ledger("KILL-1")); got != c.charges {
 				t.Errorf("%d ledger entries at the end, want %d", got, c.charges)
 			}
 		})
@@ -181,7 +181,7 @@ func TestKillCore(t *testing.T) {
 	if q.SandboxPID != sandbox {
 		t.Errorf("the sandbox process is %d, want the old one, %d", q.SandboxPID, sandbox)
 	}
-	if got := len(q.ledger("linepay", "CORE-1")); got != 1 {
+	if got := len(q.ledger("CORE-1")); got != 1 {
 		t.Errorf("%d ledger entries, want 1", got)
 	}
 	var page struct {

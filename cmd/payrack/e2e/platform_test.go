@@ -25,7 +25,7 @@ const patience = 60 * time.Second
 // binaries are the program and the folder of provider plugins under test, built once.
 type binaries struct{ payrack, plugins string }
 
-var built = sync.OnceValues(build) //nolint:gochecknoglobals // built once for all tests of the package
+var built = sync.OnceValues(build)
 
 // build takes the binaries that the Makefile made, or builds them into a folder of its own.
 func build() (binaries, error) {
@@ -273,13 +273,13 @@ type entry struct {
 	Currency string      `json:"currency"`
 }
 
-// ledger is what the sandbox booked for an order; "" is every order.
-func (p *platform) ledger(provider, order string) []entry {
+// ledger is what the sandbox booked for an order of LINE Pay.
+func (p *platform) ledger(order string) []entry {
 	p.t.Helper()
 	var page struct {
 		Entries []entry `json:"entries"`
 	}
-	decode(p.t, p.control(http.MethodGet, "ledger?"+url.Values{"provider": {provider}, "order_id": {order}}.Encode(), nil).body, &page)
+	decode(p.t, p.control(http.MethodGet, "ledger?"+url.Values{"provider": {"linepay"}, "order_id": {order}}.Encode(), nil).body, &page)
 	return page.Entries
 }
 

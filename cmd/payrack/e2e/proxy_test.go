@@ -69,7 +69,7 @@ func (p *proxy) accept() {
 		p.mu.Lock()
 		target := p.target
 		p.mu.Unlock()
-		far, err := net.Dial("tcp", target) //nolint:noctx // the listener's life bounds it
+		far, err := net.Dial("tcp", target)
 		if err != nil {
 			_ = near.Close()
 			continue

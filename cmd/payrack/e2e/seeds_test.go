@@ -103,6 +103,8 @@ func TestSeedSearch(t *testing.T) {
 }
 
 // TestSeedPay sends seed 002's body byte for byte, and gets each of its three answers for a request that matches.
+//
+//nolint:paralleltest,tparallel // the parts share one program and one stub, in order
 func TestSeedPay(t *testing.T) {
 	t.Parallel()
 	answers := map[string]string{}

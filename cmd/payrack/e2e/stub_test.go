@@ -59,7 +59,9 @@ func newIPassStub(t *testing.T, key func() string, answer func(op string, reques
 	s := &iPassStub{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		var envelope struct{ Data string }
+		var envelope struct {
+			Data string `json:"data"`
+		}
 		_ = json.Unmarshal(body, &envelope)
 		iv, _ := hex.DecodeString(r.Header.Get("iPass-Iv"))
 		sealed, _ := base64.StdEncoding.DecodeString(envelope.Data)
