@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"bufio"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,8 +14,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	_ "modernc.org/sqlite"
 )
 
 // bad is one input that must be refused before anything is done for it. {canary} in the line, a header or the body
@@ -103,11 +100,7 @@ func TestBadInputs(t *testing.T) {
 	spans := newReceiver(t)
 	dir := t.TempDir()
 	p := start(t, dir, append(spans.env(), "PAYRACK_LOG__LEVEL=debug"))
-	db, err := sql.Open("sqlite", "file:"+databaseFile(t, p)+"?mode=ro&_pragma=busy_timeout(5000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := p.database()
 	operations := func() (n int) {
 		if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM operation").Scan(&n); err != nil {
 			t.Fatal(err)
@@ -161,13 +154,22 @@ func TestBadInputs(t *testing.T) {
 
 	metrics := p.do(http.MethodGet, p.AdminURL+"/metrics", nil, "Authorization", "Bearer "+p.AdminToken)
 	p.waitFor("spans of the good payment", func() bool { return strings.Contains(spans.text(), "CONTROL-ORDER-0001") })
-	_ = db.Close() // the last one out folds the write-ahead log into the file
+	store, stored := "", ""
+	if strings.HasPrefix(p.DatabaseURL, "postgres") {
+		store, stored = "rows", dump(t, db)
+	} else {
+		store = "file " + filepath.Base(p.databaseFile())
+	}
+	_ = db.Close() // the last one out folds SQLite's write-ahead log into its file
 	p.stop()
 	places := map[string]string{"output": p.output.String(), "spans": spans.text(), "metrics": string(metrics.body)}
+	if stored != "" {
+		places[store] = stored
+	}
 	walk(t, dir, func(path string, content []byte) { places["file "+filepath.Base(path)] += string(content) })
 	for place, control := range map[string]string{
 		"output": "control-request-0001", "spans": "CONTROL-ORDER-0001", "metrics": "LINE_QRCODE_PAY",
-		"file " + filepath.Base(databaseFile(t, p)): "CONTROL-ORDER-0001",
+		store: "CONTROL-ORDER-0001",
 	} {
 		if !strings.Contains(places[place], control) {
 			t.Errorf("the search does not find %q in %s: it would not find a secret there either", control, place)
@@ -195,17 +197,6 @@ func (r *receiver) text() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.raw.String()
-}
-
-// databaseFile is the SQLite file of a platform.
-func databaseFile(t *testing.T, p *platform) string {
-	t.Helper()
-	path := strings.TrimPrefix(strings.TrimPrefix(p.DatabaseURL, "sqlite://"), "file:")
-	path, _, _ = strings.Cut(path, "?")
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("database_url %s: %v", p.DatabaseURL, err)
-	}
-	return path
 }
 
 // walk reads every file below a folder that is not the sandbox's.

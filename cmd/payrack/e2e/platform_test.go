@@ -102,7 +102,7 @@ func start(t *testing.T, dir string, env []string, args ...string) *platform {
 	all := append([]string{
 		"dev", "--data", dir, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--sandbox", "127.0.0.1:0",
 		"--plugins", b.plugins,
-	}, args...)
+	}, append(databaseOf(t, dir), args...)...)
 	p.cmd = exec.Command(b.payrack, all...)
 	p.cmd.Env = append(append(os.Environ(), "NO_COLOR=1"), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
