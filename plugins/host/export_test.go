@@ -1,0 +1,25 @@
+package host
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/payrack/payrack/plugins/internal/wire/providerv1"
+)
+
+// InfoFromWire is infoFromWire.
+func InfoFromWire(r *providerv1.GetInfoResponse) (Info, error) { return infoFromWire(r) }
+
+// Backoff is backoff.
+func Backoff(crashesBefore int, base, limit time.Duration) time.Duration {
+	return backoff(crashesBefore, base, limit)
+}
+
+// LogLines sends text through the reader of a plugin's output and returns the crash report.
+func LogLines(ctx context.Context, text string, log *slog.Logger) string {
+	l := newPluginLog(log)
+	l.consume(ctx, strings.NewReader(text))
+	return l.crashReport()
+}

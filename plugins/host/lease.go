@@ -1,0 +1,168 @@
+package host
+
+import (
+	"context"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/payrack/payrack/plugins/internal/handshake"
+	"github.com/payrack/payrack/plugins/internal/wire/providerv1"
+	"github.com/payrack/payrack/plugins/sdk/provider"
+)
+
+// Lease is a reference on one instance: while it is open, the instance is not stopped (but for the drain
+// deadline). Take it before the first check of a request and close it when the answer is recorded. Its
+// methods may be called from several goroutines, and not after Close.
+type Lease struct {
+	instance *instance
+	slot     *Slot
+	closed   atomic.Bool
+}
+
+// Info is the description of the release that was picked.
+func (l *Lease) Info() Info { return l.instance.info }
+
+// Release is the release that was picked.
+func (l *Lease) Release() Release { return l.instance.release }
+
+// Instance is the id of the process, as in Status.
+func (l *Lease) Instance() string { return l.instance.id }
+
+// Close returns the reference. It may be called more than once.
+func (l *Lease) Close() {
+	if l.closed.Swap(true) {
+		return
+	}
+	l.instance.leases.Add(-1)
+	l.instance.letGo()
+	l.slot.calls.leave()
+}
+
+// Pay starts a payment. Like all money-moving calls it needs a context with a deadline, is never repeated,
+// and answers Unknown for everything that is not a readable answer of the plugin.
+func (l *Lease) Pay(ctx context.Context, r provider.PayRequest) provider.Answer {
+	return move(ctx, l, payToWire(r), l.instance.client.Pay)
+}
+
+// Confirm finishes a payment that the payer approved.
+func (l *Lease) Confirm(ctx context.Context, r provider.ConfirmRequest) provider.Answer {
+	return move(ctx, l, confirmToWire(r), l.instance.client.Confirm)
+}
+
+// Capture takes an authorized amount.
+func (l *Lease) Capture(ctx context.Context, r provider.CaptureRequest) provider.Answer {
+	return move(ctx, l, captureToWire(r), l.instance.client.Capture)
+}
+
+// Void cancels an authorization.
+func (l *Lease) Void(ctx context.Context, r provider.VoidRequest) provider.Answer {
+	return move(ctx, l, voidToWire(r), l.instance.client.Void)
+}
+
+// Refund gives captured money back.
+func (l *Lease) Refund(ctx context.Context, r provider.RefundRequest) provider.Answer {
+	return move(ctx, l, refundToWire(r), l.instance.client.Refund)
+}
+
+// Search asks what the provider knows.
+func (l *Lease) Search(ctx context.Context, r provider.SearchRequest) provider.SearchAnswer {
+	answer, f := call(ctx, l, searchToWire(r), l.instance.client.Search)
+	if f != nil {
+		return provider.SearchAnswer{Failure: f}
+	}
+	return searchFromWire(answer)
+}
+
+// CheckMandate asks about a stored approval.
+func (l *Lease) CheckMandate(ctx context.Context, r provider.CheckMandateRequest) provider.MandateAnswer {
+	answer, f := call(ctx, l, checkMandateToWire(r), l.instance.client.CheckMandate)
+	if f != nil {
+		return provider.MandateAnswer{Failure: f}
+	}
+	return mandateAnswerFromWire(answer.GetMandate(), answer.GetError(), answer.GetNative())
+}
+
+// ExpireMandate ends a stored approval.
+func (l *Lease) ExpireMandate(ctx context.Context, r provider.ExpireMandateRequest) provider.MandateAnswer {
+	answer, f := call(ctx, l, expireMandateToWire(r), l.instance.client.ExpireMandate)
+	if f != nil {
+		return provider.MandateAnswer{Failure: f}
+	}
+	return mandateAnswerFromWire(answer.GetMandate(), answer.GetError(), answer.GetNative())
+}
+
+// ParseNotification reads what the provider pushed. The error says that the plugin gave no answer.
+func (l *Lease) ParseNotification(ctx context.Context, n provider.Notification) (provider.NotificationAnswer, error) {
+	answer, f := call(ctx, l, notificationToWire(n), l.instance.client.ParseNotification)
+	if f != nil {
+		return provider.NotificationAnswer{}, &Unavailable{Name: l.slot.name, Why: WhyRestarting, Detail: f.Detail}
+	}
+	return notificationFromWire(answer), nil
+}
+
+// move runs a money-moving call.
+func move[Request proto.Message, Response interface{ GetAnswer() *providerv1.Answer }](
+	ctx context.Context, l *Lease, r Request, rpc func(context.Context, Request, ...grpc.CallOption) (Response, error),
+) provider.Answer {
+	answer, f := call(ctx, l, r, rpc)
+	switch {
+	case f == nil:
+		return answerFromWire(answer.GetAnswer())
+	case f.Effect == provider.EffectNone:
+		return provider.NotSent(f.Reason, f.Code, f.Detail)
+	default:
+		return provider.Unknown(f.Reason, f.Code, f.Detail)
+	}
+}
+
+// call hands a request to the plugin, once. A Failure with EffectNone is only given for what is known
+// before gRPC has the request; a status of gRPC proves nothing about what the plugin has done.
+func call[Request proto.Message, Response any](
+	ctx context.Context, l *Lease, r Request, rpc func(context.Context, Request, ...grpc.CallOption) (Response, error),
+) (Response, *provider.Failure) {
+	var none Response
+	_, deadline := ctx.Deadline()
+	switch {
+	case !deadline:
+		return none, notHandedOver(provider.ReasonInternal, "the call has no deadline")
+	case ctx.Err() != nil:
+		return none, notHandedOver(provider.ReasonTimeout, "the call's time was up before it began")
+	case l.closed.Load():
+		return none, notHandedOver(provider.ReasonInternal, "the lease is closed")
+	case !l.instance.reachable():
+		return none, notHandedOver(provider.ReasonUnavailable, "the plugin ended before it was called")
+	case proto.Size(r) > handshake.MaxMessage-1024:
+		return none, notHandedOver(provider.ReasonInvalid, "the request is longer than 1 MiB")
+	}
+	// The drain deadline cuts calls off by the end of the instance's life.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(l.instance.life, cancel)() //nolint:contextcheck // two lives end this call
+	answer, err := rpc(ctx, r)
+	if err != nil {
+		return none, unknownStatus(err)
+	}
+	return answer, nil
+}
+
+func notHandedOver(r provider.Reason, detail string) *provider.Failure {
+	return &provider.Failure{Effect: provider.EffectNone, Reason: r, Detail: detail}
+}
+
+// unknownStatus sorts a gRPC status for people. Its text is not passed on: a plugin may have written it.
+func unknownStatus(err error) *provider.Failure {
+	f := &provider.Failure{Effect: provider.EffectPossible}
+	switch code := status.Code(err); code { //nolint:exhaustive // all others are the plugin's fault
+	case codes.DeadlineExceeded, codes.Canceled:
+		f.Reason, f.Detail = provider.ReasonTimeout, "the plugin gave no answer in time"
+	case codes.Unavailable:
+		f.Reason, f.Detail = provider.ReasonUnavailable, "the connection to the plugin broke during the call"
+	default:
+		f.Reason, f.Detail = provider.ReasonInternal, "the plugin's call ended with gRPC status "+code.String()
+	}
+	return f
+}
