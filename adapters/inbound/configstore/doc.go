@@ -1,0 +1,8 @@
+// Package configstore keeps this process in step with what other replicas and the admin plane changed.
+//
+// Which port: it drives inbound.Directory, whose Reload looks at one number, the generation, and reads the
+// rest only if that moved.
+//
+// Which outside system: the database, through the core. When it is slow, down or wrong, the process goes on
+// with the directory it knows, says so once, and says so again when it is back in step.
+package configstore

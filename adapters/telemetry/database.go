@@ -1,0 +1,24 @@
+package telemetry
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Statement opens a client span for one piece of work of a database and returns how to end it. name is a
+// constant such as "sqlite.commit"; statements are never shown, they may hold values.
+func (t *Telemetry) Statement(ctx context.Context, system, name string) func(batch int, err error) {
+	_, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient)) //nolint:spancheck // the returned function ends it
+	return func(batch int, err error) {                                            //nolint:spancheck // this is what ends it
+		if span.IsRecording() {
+			span.SetAttributes(attribute.String("db.system.name", system))
+			if batch > 0 {
+				span.SetAttributes(attribute.Int("db.operation.batch.size", batch))
+			}
+			fail(span, err)
+		}
+		span.End()
+	}
+}

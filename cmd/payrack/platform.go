@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// interruptible runs a platform. A signal while it starts is no failure: half of the start fails because it was
+// told to stop, and what was begun is closed again.
+func interruptible(ctx context.Context, log *slog.Logger, run func(ctx context.Context, serving func()) error) error {
+	served := false
+	err := run(ctx, func() { served = true })
+	if err != nil && !served && ctx.Err() != nil {
+		log.WarnContext(ctx, "stopped while starting", slog.String("error", err.Error()))
+		return nil //nolint:nilerr // being told to stop is no failure
+	}
+	return err
+}
+
+// Run serves until the context ends or a listener fails, then stops taking requests and waits for those in
+// flight. serving is called once both planes answer and the platform is ready.
+func (p *Platform) Run(ctx context.Context, serving func() error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make(chan error, len(p.planes))
+	var work sync.WaitGroup
+	work.Go(func() { p.watcher.Run(ctx) })
+	for _, s := range p.planes {
+		work.Go(func() {
+			if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("the %s plane stopped: %w", s.name, err)
+			}
+		})
+	}
+	p.ready.Store(true)
+	err := serving()
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+		}
+	}
+	stop()
+	err = errors.Join(err, p.drain(context.WithoutCancel(ctx)))
+	work.Wait()
+	return err
+}
+
+// drain takes no more requests and waits for those in flight, as long as the configuration allows.
+func (p *Platform) drain(ctx context.Context) error {
+	p.ready.Store(false)
+	ctx, cancel := context.WithTimeout(ctx, p.config.Shutdown.Grace.Std())
+	defer cancel()
+	var work sync.WaitGroup
+	late := make([]bool, len(p.planes))
+	for i, s := range p.planes {
+		work.Go(func() {
+			if err := s.server.Shutdown(ctx); err != nil {
+				late[i] = true
+				_ = s.server.Close() // the grace is over
+			}
+		})
+	}
+	work.Wait()
+	for i, s := range p.planes {
+		if late[i] {
+			p.log.WarnContext(ctx, "requests were cut off because shutdown.grace was over; payments among them are asked for at the next start",
+				slog.String("plane", s.name))
+		}
+	}
+	return nil
+}
+
+// closePatience bounds each step of Close that has no limit of its own.
+const closePatience = 15 * time.Second
+
+// Close stops what Wire opened, in the other direction: work in the background, plugins, database, and at last
+// the spans of all of them. It is safe to call twice.
+func (p *Platform) Close(ctx context.Context) error {
+	if p.closed.Swap(true) {
+		return nil
+	}
+	var all []error
+	step := func(what string, patience time.Duration, do func(context.Context) error) {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		if err := do(ctx); err != nil {
+			all = append(all, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	for _, s := range p.planes {
+		step("close the "+s.name+" plane", closePatience, func(context.Context) error { return s.server.Close() })
+	}
+	if p.Core != nil {
+		step("finish payments in the background", p.config.Shutdown.Grace.Std(), p.Core.Close)
+	}
+	if p.Host != nil {
+		step("stop the plugins", p.config.Shutdown.Grace.Std()+closePatience, p.Host.Close)
+	}
+	if p.Store != nil {
+		step("close the database", closePatience, func(context.Context) error { return p.Store.Close() })
+	}
+	if p.Telemetry != nil {
+		step("send the last spans", 5*time.Second, p.Telemetry.Shutdown)
+	}
+	return errors.Join(all...)
+}
+
+// longestRunDir leaves room for the names of sockets in the 108 bytes that a unix address has.
+const longestRunDir = 50
+
+// runDir is the folder for the sockets of plugins. The system's temporary folder can be too deep for it.
+func runDir(configured string) string {
+	if configured != "" {
+		return configured
+	}
+	name := fmt.Sprintf("payrack-%d", os.Getuid())
+	if dir := filepath.Join(os.TempDir(), name); len(dir) <= longestRunDir {
+		return dir
+	}
+	return filepath.Join("/tmp", name)
+}
+
+// makeFolder makes a private folder; an empty name is no folder.
+func makeFolder(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the folder %s: %w", dir, err)
+	}
+	return nil
+}

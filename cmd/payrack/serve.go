@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/payrack/payrack/configs"
+	"github.com/payrack/payrack/core/release"
+	"github.com/payrack/payrack/ports/inbound"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run an installation that payrack init prepared",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			loaded, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			log, err := newLog(c.errOut, loaded.Log.Level, loaded.Log.Format)
+			if err != nil {
+				return err
+			}
+			return interruptible(cmd.Context(), log, func(ctx context.Context, serving func()) error {
+				return serve(ctx, loaded, log, serving)
+			})
+		},
+	}
+	configFlags(cmd)
+	return cmd
+}
+
+func serve(ctx context.Context, c configs.Config, log *slog.Logger, serving func()) (err error) {
+	settings, err := pluginSettings(c)
+	if err != nil {
+		return err
+	}
+	public, err := listen(ctx, "public plane", c.HTTP.Addr)
+	if err != nil {
+		return err
+	}
+	admin, err := listen(ctx, "admin plane", c.Admin.Addr)
+	if err != nil {
+		return errors.Join(err, public.Close())
+	}
+	p, err := Wire(ctx, Wiring{
+		Config: c, Log: log, Settings: settings, Public: public, Admin: admin, Issuer: c.HTTP.PublicURL,
+	})
+	if err != nil {
+		return errors.Join(err, ignoreClosed(public.Close()), ignoreClosed(admin.Close()))
+	}
+	defer func() { err = errors.Join(err, p.Close(context.WithoutCancel(ctx))) }()
+	if err := p.installFirstSeen(ctx, c.Plugins.Dir, log); err != nil {
+		return err
+	}
+	return p.Run(ctx, func() error {
+		serving()
+		log.InfoContext(ctx, "payrack serves", slog.String("http", public.Addr().String()),
+			slog.String("admin", admin.Addr().String()), slog.String("environment", c.Environment))
+		return nil
+	})
+}
+
+func pluginSettings(c configs.Config) (map[string]json.RawMessage, error) {
+	all := map[string]json.RawMessage{}
+	for name, section := range c.Plugins.Settings {
+		text, err := json.Marshal(section)
+		if err != nil {
+			return nil, refusedf("plugins.settings.%s has no JSON form: %w", name, err)
+		}
+		all[name] = text
+	}
+	return all, nil
+}
+
+// pluginPrefix is how the file of a provider begins.
+const pluginPrefix = "payrack-provider-"
+
+// pluginFiles are the provider binaries of a folder, sorted.
+func pluginFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for plugins: %w", err)
+	}
+	var all []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), pluginPrefix) && !e.IsDir() {
+			all = append(all, filepath.Join(dir, e.Name()))
+		}
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// installFirstSeen installs what lies in the folder. The first release of a provider is activated; a later
+// one waits for the operator. Then everything that shall serve is started.
+func (p *Platform) installFirstSeen(ctx context.Context, dir string, log *slog.Logger) error {
+	files, err := pluginFiles(dir)
+	if err != nil {
+		return err
+	}
+	before, err := p.Core.Plugins().Status(ctx)
+	if err != nil {
+		return fmt.Errorf("read the installed plugins: %w", err)
+	}
+	for _, path := range files {
+		r, err := p.install(ctx, path)
+		if err != nil {
+			return err
+		}
+		serves := slices.ContainsFunc(before, func(s inbound.PluginStatus) bool { return s.Name == r.Name && s.Channel.Stable != "" })
+		if serves {
+			continue
+		}
+		if err := p.activate(ctx, r, "first seen in "+dir); err != nil {
+			return err
+		}
+	}
+	if len(files) == 0 && len(before) == 0 {
+		log.WarnContext(ctx, "no provider is installed and none lies in plugins.dir: every payment type is unknown",
+			slog.String("dir", dir))
+	}
+	if err := p.Core.Plugins().Converge(ctx); err != nil {
+		// The others serve; this one answers provider_unavailable until it can be started.
+		log.ErrorContext(ctx, "a provider was not started; payrack plugin status shows it", slog.String("error", err.Error()))
+	}
+	return nil
+}
+
+// systemActor is who does what the program does by itself.
+const systemActor = "system"
+
+func (p *Platform) install(ctx context.Context, path string) (release.Release, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return release.Release{}, fmt.Errorf("find %s: %w", path, err)
+	}
+	r, err := p.Core.Plugins().Install(ctx, inbound.InstallPlugin{Path: absolute, Actor: systemActor})
+	if isCode(err, "version_taken") {
+		return r, refusedf("%s differs from the binary that was installed under its version: a release never changes; build it with another version (make plugins VERSION=x.y.z), or put the old file back: %w", path, err)
+	}
+	if err != nil {
+		return r, fmt.Errorf("install %s: %w", path, err)
+	}
+	return r, nil
+}
+
+func (p *Platform) activate(ctx context.Context, r release.Release, reason string) error {
+	_, err := p.Core.Plugins().Activate(ctx, inbound.ActivatePlugin{
+		Name: r.Name, Version: r.Version, Actor: systemActor, Reason: reason,
+	})
+	if err != nil {
+		return fmt.Errorf("activate %s %s: %w", r.Name, r.Version, err)
+	}
+	return nil
+}

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+
+	"github.com/payrack/payrack/adapters/inbound/adminapi"
+	"github.com/payrack/payrack/adapters/inbound/configstore"
+	"github.com/payrack/payrack/adapters/inbound/httpapi"
+	"github.com/payrack/payrack/adapters/outbound/providers"
+	"github.com/payrack/payrack/adapters/outbound/secrets"
+	"github.com/payrack/payrack/adapters/outbound/sqlstore"
+	"github.com/payrack/payrack/adapters/outbound/system"
+	"github.com/payrack/payrack/adapters/outbound/tokens"
+	"github.com/payrack/payrack/adapters/telemetry"
+	"github.com/payrack/payrack/configs"
+	"github.com/payrack/payrack/core/app"
+	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/release"
+	"github.com/payrack/payrack/plugins/host"
+)
+
+// Wiring is what Wire needs beside the configuration.
+type Wiring struct {
+	Config configs.Config
+	Log    *slog.Logger
+	// Settings of plugins by name, as JSON.
+	Settings map[string]json.RawMessage
+	// Public and Admin are where the planes listen. The platform closes them.
+	Public, Admin net.Listener
+	// Issuer of access tokens.
+	Issuer string
+	// Create makes missing keys, and Migrate brings the schema up to date: a development start. Without
+	// them an installation must have been prepared.
+	Create, Migrate bool
+}
+
+// Platform is payrack, wired. Its parts stand in the order in which they were made.
+type Platform struct {
+	Core      *app.App
+	Telemetry *telemetry.Telemetry
+	Store     *sqlstore.Store
+	Host      *host.Host
+	Keys      keys
+
+	config  configs.Config
+	log     *slog.Logger
+	watcher *configstore.Watcher
+	planes  []plane
+	ready   atomic.Bool
+	closed  atomic.Bool
+}
+
+// plane is a server and where it listens.
+type plane struct {
+	name     string
+	server   *http.Server
+	listener net.Listener
+}
+
+// keys are what the keys folder opens.
+type keys struct {
+	Secrets *secrets.Secrets
+	Signer  *tokens.Tokens
+}
+
+// Wire builds the platform from the outside in: store and keys, providers, core, HTTP. It starts no plugin
+// and serves nothing yet. After an error everything that was opened is closed again.
+func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
+	p := &Platform{config: w.Config, log: w.Log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	ids := system.IDs{}
+	boot := ids.New()
+
+	p.Telemetry, err = telemetry.New(ctx, telemetry.Options{Version: programVersion(), Boot: boot, Log: w.Log})
+	if err != nil {
+		return p, fmt.Errorf("set up telemetry: %w", err)
+	}
+	if p.Store, err = openStore(ctx, w.Config, w.Log, boot, p.Telemetry); err != nil {
+		return p, err
+	}
+	if err := prepareStore(ctx, p.Store, w); err != nil {
+		return p, err
+	}
+	if p.Keys, err = openKeys(w.Config, w.Issuer, w.Create, w.Log); err != nil {
+		return p, err
+	}
+
+	p.Host, err = host.New(host.Options{
+		RunDir: runDir(w.Config.Plugins.RunDir), Log: w.Log, TracerProvider: p.Telemetry.TracerProvider(),
+		Spans: func(_ host.Source, batch *coltracepb.ExportTraceServiceRequest) { p.Telemetry.SpanSink(batch) },
+	})
+	if err != nil {
+		return p, fmt.Errorf("set up the plugin host: %w", err)
+	}
+	plugged, err := providers.New(providers.Options{
+		Host: p.Host, Settings: w.Settings, StoreDir: w.Config.Plugins.StoreDir, Log: w.Log,
+	})
+	if err != nil {
+		return p, fmt.Errorf("set up the providers: %w", err)
+	}
+
+	p.Core, err = app.New(app.Options{
+		Ledger: p.Telemetry.Ledger(p.Store.Ledger()), Providers: p.Telemetry.Providers(plugged), Runtime: plugged,
+		Releases: p.Store.Releases(), Directory: p.Store.Directory(), Secrets: p.Keys.Secrets, Signer: p.Keys.Signer,
+		Clock: system.Clock{}, IDs: ids, Boot: boot, TokenLifetime: w.Config.Tokens.Lifetime.Std(),
+	})
+	if err != nil {
+		return p, fmt.Errorf("set up the core: %w", err)
+	}
+	if p.watcher, err = configstore.New(configstore.Options{
+		Directory: p.Core.Directory(), Log: w.Log, Interval: w.Config.Directory.ReloadInterval.Std(),
+	}); err != nil {
+		return p, fmt.Errorf("set up the watch of the directory: %w", err)
+	}
+
+	public, err := p.publicHandler() //nolint:contextcheck // handlers have the context of their request
+	if err != nil {
+		return p, fmt.Errorf("set up the public plane: %w", err)
+	}
+	admin, err := p.adminHandler() //nolint:contextcheck // handlers have the context of their request
+	if err != nil {
+		return p, fmt.Errorf("set up the admin plane: %w", err)
+	}
+	// A reply may take as long as a provider's call and then be written; profiles and activations too.
+	patience := w.Config.Shutdown.Grace.Std() + 10*time.Second
+	p.planes = []plane{
+		{"public", httpapi.NewServer(public, httpapi.ServerOptions{WriteTimeout: patience, Log: w.Log}), w.Public},
+		{"admin", adminapi.NewServer(admin, adminapi.ServerOptions{WriteTimeout: patience, Log: w.Log}), w.Admin},
+	}
+	return p, p.begin(ctx)
+}
+
+// begin reads the directory and takes over what an earlier life of this process left in the middle of a call.
+func (p *Platform) begin(ctx context.Context) error {
+	if err := p.Core.Directory().Reload(ctx); err != nil {
+		return fmt.Errorf("read companies, stores, credentials and clients: %w", err)
+	}
+	left, err := p.Core.Recovery().FenceDead(ctx)
+	if err != nil {
+		return fmt.Errorf("take over payments of an earlier start: %w", err)
+	}
+	if left > 0 {
+		p.log.WarnContext(ctx, "payments were left in the middle of a call by an earlier start; their outcome is unknown until it is asked for",
+			slog.Int("payments", left))
+	}
+	if err := p.Telemetry.WatchInstances(p.instances); err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
+	return nil
+}
+
+func (p *Platform) publicHandler() (http.Handler, error) {
+	c := p.config
+	environment := company.Test
+	if c.Environment == configs.Production {
+		environment = company.Live
+	}
+	proxies := make([]netip.Prefix, len(c.HTTP.TrustedProxies))
+	for i, network := range c.HTTP.TrustedProxies {
+		var err error
+		if proxies[i], err = netip.ParsePrefix(network); err != nil {
+			return nil, fmt.Errorf("http.trusted_proxies: %w", err)
+		}
+	}
+	return httpapi.New(httpapi.Options{
+		Payments: p.Telemetry.Payments(p.Core.Payments()), Records: p.Core.Records(), Access: p.Core.Access(),
+		Catalogue: p.Core.Catalogue(), DefaultEnvironment: environment,
+		QuerySecrets: httpapi.QuerySecrets(c.HTTP.QuerySecrets), Log: p.log, Ready: p.readiness,
+		TraceID: telemetry.TraceID, Middleware: p.Telemetry.Middleware("public"), TrustedProxies: proxies,
+		ClientRate:  httpapi.Rate{PerSecond: float64(c.Limits.RequestsPerSecond), Burst: c.Limits.Burst},
+		FailureRate: httpapi.Rate{PerSecond: float64(c.Limits.FailedTokensPerMinute) / 60, Burst: max(20, c.Limits.FailedTokensPerMinute/3)},
+	})
+}
+
+func (p *Platform) adminHandler() (http.Handler, error) {
+	return adminapi.New(adminapi.Options{
+		Access: p.Core.Access(), Directory: p.Core.Directory(), Plugins: p.Core.Plugins(), Log: p.log,
+		Metrics: p.Telemetry.MetricsHandler(), MetricsOpen: p.config.Admin.MetricsOpen, Pprof: p.config.Admin.Pprof,
+		TraceID: telemetry.TraceID, Middleware: p.Telemetry.Middleware("admin"),
+	})
+}
+
+// readiness says whether traffic should come here.
+func (p *Platform) readiness(ctx context.Context) error {
+	if !p.ready.Load() {
+		return errors.New("the platform is starting or stopping")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return p.Store.Ping(ctx)
+}
+
+func (p *Platform) instances() map[string][]release.Instance {
+	all := map[string][]release.Instance{}
+	for _, s := range p.Host.Status() {
+		for _, i := range s.Instances {
+			all[s.Name] = append(all[s.Name], release.Instance{Version: i.Version, State: string(i.State), Inflight: i.Inflight})
+		}
+	}
+	return all
+}
+
+// openStore opens the database of a configuration.
+func openStore(ctx context.Context, c configs.Config, log *slog.Logger, boot string, t *telemetry.Telemetry) (*sqlstore.Store, error) {
+	if err := makeFolder(c.DataDir()); err != nil {
+		return nil, err
+	}
+	o := sqlstore.Options{URL: c.Database.URL, Log: log, Boot: boot}
+	if t != nil {
+		o.Trace = func(ctx context.Context, s sqlstore.Span) func(sqlstore.SpanEnd) {
+			end := t.Statement(ctx, s.System, s.Name)
+			return func(e sqlstore.SpanEnd) { end(e.Batch, e.Err) }
+		}
+	}
+	store, err := sqlstore.Open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return store, nil
+}
+
+// prepareStore makes sure that the schema is this program's and that a confirmed payment is not forgotten.
+func prepareStore(ctx context.Context, store *sqlstore.Store, w Wiring) error {
+	if w.Migrate {
+		if err := store.Migrate(ctx); err != nil {
+			return fmt.Errorf("bring the schema up to date: %w", err)
+		}
+	} else if err := checkSchema(ctx, store); err != nil {
+		return err
+	}
+	d, err := store.Durability(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the database how durable it is: %w", err)
+	}
+	if d.OK() {
+		return nil
+	}
+	if w.Config.Environment == configs.Production {
+		return refusedf("the database may forget a confirmed payment, and this is production:\n  %s", strings.Join(d.Problems, "\n  "))
+	}
+	for _, problem := range d.Problems {
+		w.Log.WarnContext(ctx, "the database may forget a confirmed payment; production refuses to start like this",
+			slog.String("problem", problem))
+	}
+	return nil
+}
+
+func checkSchema(ctx context.Context, store *sqlstore.Store) error {
+	steps, err := store.MigrationStatus(ctx)
+	if err != nil {
+		return fmt.Errorf("look at the schema: %w", err)
+	}
+	if !slices.ContainsFunc(steps, func(m sqlstore.Migration) bool { return m.Applied }) {
+		return refusedf("the database is empty: run payrack init to prepare a new installation, or name the right one in database.url")
+	}
+	if i := slices.IndexFunc(steps, func(m sqlstore.Migration) bool { return !m.Applied }); i >= 0 {
+		return refusedf("the database lacks migration %d of this program: run payrack migrate up first, then start again", steps[i].Version)
+	}
+	return nil
+}
+
+// openKeys reads the keys folder.
+func openKeys(c configs.Config, issuer string, create bool, log *slog.Logger) (keys, error) {
+	sealed, err := secrets.New(secrets.Options{Dir: c.Keys.Dir, Create: create})
+	if err != nil {
+		return keys{}, fmt.Errorf("open the keys: %w", err)
+	}
+	signer, err := tokens.New(tokens.Options{
+		Dir: c.Keys.Dir, Create: create, Issuer: issuer, Life: c.Tokens.Lifetime.Std(), Log: log,
+	})
+	if err != nil {
+		return keys{}, fmt.Errorf("open the keys: %w", err)
+	}
+	return keys{sealed, signer}, nil
+}

@@ -1,0 +1,176 @@
+package configs
+
+import (
+	"fmt"
+	"time"
+)
+
+// Config is everything that an operator can set. The koanf tags are the keys.
+type Config struct {
+	// Environment is "production" or "test". It decides what is_test means where a client leaves it out,
+	// and production refuses what is only good enough for a test.
+	Environment string    `koanf:"environment"`
+	HTTP        HTTP      `koanf:"http"`
+	Admin       Admin     `koanf:"admin"`
+	Database    Database  `koanf:"database"`
+	Keys        KeyFiles  `koanf:"keys"`
+	Plugins     Plugins   `koanf:"plugins"`
+	Log         Log       `koanf:"log"`
+	Limits      Limits    `koanf:"limits"`
+	Tokens      Tokens    `koanf:"tokens"`
+	Directory   Directory `koanf:"directory"`
+	Shutdown    Shutdown  `koanf:"shutdown"`
+}
+
+// HTTP is the public plane.
+type HTTP struct {
+	// Addr to listen on, host:port. Port 0 takes a free one.
+	Addr string `koanf:"addr"`
+	// PublicURL is how clients reach the plane, without a slash at the end. It is the issuer of tokens.
+	PublicURL string `koanf:"public_url"`
+	// QuerySecrets says what happens to credentials in the query of a search: allow, warn or refuse.
+	QuerySecrets string `koanf:"query_secrets"`
+	// TrustedProxies are networks (CIDR) whose X-Forwarded-For is believed.
+	TrustedProxies []string `koanf:"trusted_proxies"`
+}
+
+// Admin is the admin plane.
+type Admin struct {
+	// Addr to listen on, host:port. It must never be reachable for clients.
+	Addr string `koanf:"addr"`
+	// Pprof serves /debug/pprof to holders of an admin token.
+	Pprof bool `koanf:"pprof"`
+	// MetricsOpen serves /metrics without a token, for a scraper on a closed network.
+	MetricsOpen bool `koanf:"metrics_open"`
+}
+
+// Database is where payments are kept.
+type Database struct {
+	// URL is the path of a SQLite file, or postgres://….
+	URL string `koanf:"url"`
+}
+
+// KeyFiles of the installation.
+type KeyFiles struct {
+	// Dir holds the key files: encryption, token signing, fingerprints. In production it lies outside the
+	// folder of the database, so that one stolen folder opens nothing.
+	Dir string `koanf:"dir"`
+}
+
+// Plugins are the providers.
+type Plugins struct {
+	// Dir holds the payrack-provider-* binaries that are installed on first sight.
+	Dir string `koanf:"dir"`
+	// StoreDir keeps the installed binaries by digest.
+	StoreDir string `koanf:"store_dir"`
+	// RunDir holds the sockets of running plugins; empty is a private folder in the system's temporary
+	// folder. Keep it short, at most 50 bytes: a socket's path is limited.
+	RunDir string `koanf:"run_dir"`
+	// Settings by plugin name, as the plugin's own schema describes them.
+	Settings map[string]any `koanf:"settings"`
+}
+
+// Log is what the program writes to stderr.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `koanf:"level"`
+	// Format is json or text.
+	Format string `koanf:"format"`
+}
+
+// Limits keep one client from taking the room of the others.
+type Limits struct {
+	// RequestsPerSecond and Burst of one client, over all routes together.
+	RequestsPerSecond int `koanf:"requests_per_second"`
+	Burst             int `koanf:"burst"`
+	// FailedTokensPerMinute of one client id from one address; more are refused without a look.
+	FailedTokensPerMinute int `koanf:"failed_tokens_per_minute"`
+}
+
+// Tokens are the access tokens.
+type Tokens struct {
+	// Lifetime of an access token.
+	Lifetime Duration `koanf:"lifetime"`
+}
+
+// Directory is the set of companies, stores, credentials and clients.
+type Directory struct {
+	// ReloadInterval is how often a change made through another replica is looked for.
+	ReloadInterval Duration `koanf:"reload_interval"`
+}
+
+// Shutdown is how the program ends.
+type Shutdown struct {
+	// Grace is how long requests and provider calls may go on after SIGTERM. Less than the longest provider
+	// call leaves calls behind whose outcome is then unknown. A request may take this long and ten seconds.
+	Grace Duration `koanf:"grace"`
+}
+
+// Duration is a time span that is written with its unit: 30s, 1h.
+type Duration time.Duration
+
+// Std is the same time span.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
+// String shows the shortest text that reads back as the same.
+func (d Duration) String() string {
+	t := time.Duration(d)
+	switch {
+	case t == 0:
+		return "0s"
+	case t%time.Hour == 0:
+		return fmt.Sprintf("%dh", t/time.Hour)
+	case t%time.Minute == 0:
+		return fmt.Sprintf("%dm", t/time.Minute)
+	case t%time.Second == 0:
+		return fmt.Sprintf("%ds", t/time.Second)
+	default:
+		return t.String()
+	}
+}
+
+// MarshalText writes the duration with its unit.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads a duration with its unit.
+func (d *Duration) UnmarshalText(text []byte) error {
+	t, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration, write it with a unit such as 30s", text)
+	}
+	*d = Duration(t)
+	return nil
+}
+
+// Default is the configuration of an installation that sets nothing.
+func Default() Config {
+	return Config{
+		Environment: Test,
+		HTTP: HTTP{
+			Addr:           "127.0.0.1:8080",
+			PublicURL:      "http://127.0.0.1:8080",
+			QuerySecrets:   "warn",
+			TrustedProxies: []string{},
+		},
+		Admin:    Admin{Addr: "127.0.0.1:8081", Pprof: true},
+		Database: Database{URL: "payrack-data/payrack.db"},
+		Keys:     KeyFiles{Dir: "payrack-keys"},
+		Plugins: Plugins{
+			Dir:      "plugins",
+			StoreDir: "payrack-data/releases",
+			RunDir:   "",
+			Settings: map[string]any{},
+		},
+		Log:       Log{Level: "info", Format: "json"},
+		Limits:    Limits{RequestsPerSecond: 5000, Burst: 5000, FailedTokensPerMinute: 60},
+		Tokens:    Tokens{Lifetime: Duration(time.Hour)},
+		Directory: Directory{ReloadInterval: Duration(time.Second)},
+		Shutdown:  Shutdown{Grace: Duration(60 * time.Second)},
+	}
+}
+
+// The environments of an installation.
+const (
+	Production = "production"
+	Test       = "test"
+)
