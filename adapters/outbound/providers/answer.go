@@ -1,0 +1,146 @@
+package providers
+
+import (
+	"encoding/json"
+	"unicode/utf8"
+
+	"github.com/payrack/payrack/core/money"
+	"github.com/payrack/payrack/core/payment"
+	"github.com/payrack/payrack/plugins/sdk/provider"
+	"github.com/payrack/payrack/ports/outbound"
+)
+
+// maxNative bounds the body that is stored and shown.
+const maxNative = 64 << 10
+
+// answerToCore says how much an answer settles. Whatever is not clear settles nothing.
+func answerToCore(a provider.Answer) outbound.Answer {
+	native := a.Native()
+	if !nativeOK(native.Body) {
+		return unreadable("the plugin's native body is no JSON object of at most 64 KiB")
+	}
+	out := outbound.Answer{Native: native.Body, Sensitive: native.Sensitive}
+	if f := a.Failure(); f != nil {
+		out.Reason, out.Detail, out.Evidence.Code = string(f.Reason), f.Detail, f.Code
+		if f.Effect == provider.EffectNone {
+			out.Known = payment.KnownNotSent
+		}
+		return out
+	}
+	r := a.Result()
+	if r == nil {
+		if a.Outcome() == provider.OutcomeUnknown {
+			return out
+		}
+		return unreadable("the plugin answered an outcome without a result")
+	}
+	evidence, ok := evidenceOf(r)
+	if !ok {
+		return unreadable("the plugin answered an amount in a unit that is not the currency's")
+	}
+	out.Evidence = evidence
+	switch a.Outcome() {
+	case provider.OutcomeApproved:
+		out.Known = payment.KnownApproved
+	case provider.OutcomeDeclined:
+		out.Known = payment.KnownDeclined
+	case provider.OutcomeRequiresAction:
+		if r.Action == nil {
+			return unreadable("the plugin answered that the payer must act, and not how")
+		}
+		out.Known, out.WebURL, out.AppURL = payment.KnownAction, r.Action.WebURL, r.Action.AppURL
+	case provider.OutcomeUnknown:
+	}
+	return out
+}
+
+// unreadable is an answer that says nothing: bytes may have left.
+func unreadable(detail string) outbound.Answer {
+	return outbound.Answer{Known: payment.KnownNothing, Reason: string(provider.ReasonBadAnswer), Detail: detail}
+}
+
+func nativeOK(body json.RawMessage) bool {
+	if len(body) == 0 {
+		return true
+	}
+	return len(body) <= maxNative && body[0] == '{' && utf8.Valid(body) && json.Valid(body)
+}
+
+func evidenceOf(r *provider.Result) (payment.Evidence, bool) {
+	e := payment.Evidence{
+		OrderID: r.Reference.OrderID, ProviderTransaction: r.Reference.TransactionID, Code: r.Code, DeclineCode: r.DeclineCode,
+		ProviderTime: r.ProviderTime, AuthorizationEnds: r.AuthorizationExpires,
+	}
+	ok := amounts(&e, r.Authorized, r.Captured, r.Refunded)
+	return e, ok
+}
+
+func amounts(e *payment.Evidence, authorized, captured, refunded *provider.Money) bool {
+	for _, x := range []struct {
+		from *provider.Money
+		to   *money.Amount
+	}{{authorized, &e.Authorized}, {captured, &e.Captured}, {refunded, &e.Refunded}} {
+		if x.from == nil {
+			continue
+		}
+		currency := money.Currency(x.from.Currency)
+		exponent, err := currency.Exponent()
+		if err != nil || exponent != x.from.Exponent || x.from.Units < 0 {
+			return false
+		}
+		*x.to = money.Amount{Units: x.from.Units, Currency: currency}
+	}
+	return true
+}
+
+// findingsToCore reads a search. What cannot be read finds nothing out.
+func findingsToCore(a provider.SearchAnswer) outbound.Findings {
+	failed := func(detail string) outbound.Findings {
+		return outbound.Findings{Failed: true, Reason: string(provider.ReasonBadAnswer), Detail: detail}
+	}
+	if !nativeOK(a.Native.Body) {
+		return failed("the plugin's native body is no JSON object of at most 64 KiB")
+	}
+	if f := a.Failure; f != nil {
+		return outbound.Findings{
+			Failed: true, NotSent: f.Effect == provider.EffectNone, Reason: string(f.Reason), Detail: f.Detail,
+			Evidence: payment.Evidence{Code: f.Code}, Native: a.Native.Body,
+		}
+	}
+	f := a.Findings
+	if f == nil {
+		return failed("the plugin answered neither findings nor a failure")
+	}
+	finding, ok := findingToCore(f.Finding)
+	out := outbound.Findings{
+		Finding: finding, Complete: f.Complete, Native: a.Native.Body,
+		Evidence: payment.Evidence{OrderID: f.Reference.OrderID, ProviderTransaction: f.Reference.TransactionID},
+	}
+	if !ok || !amounts(&out.Evidence, f.Authorized, f.Captured, f.Refunded) {
+		return failed("the plugin found something that cannot be read")
+	}
+	for _, m := range f.Movements {
+		if m.Kind == provider.KindRefund && m.ID != "" {
+			out.Evidence.RefundIDs = append(out.Evidence.RefundIDs, m.ID)
+		}
+	}
+	return out
+}
+
+func findingToCore(f provider.Finding) (outbound.Finding, bool) {
+	switch f {
+	case provider.FindingFound:
+		return outbound.FindingFound, true
+	case provider.FindingNotFound:
+		return outbound.FindingNotFound, true
+	case provider.FindingInProgress:
+		return outbound.FindingInProgress, true
+	case provider.FindingAwaitingPayer:
+		return outbound.FindingAwaitingPayer, true
+	case provider.FindingPayerApproved:
+		return outbound.FindingPayerApproved, true
+	case provider.FindingEnded:
+		return outbound.FindingEnded, true
+	}
+	return outbound.FindingNothing, false
+}

@@ -1,0 +1,12 @@
+package providers
+
+import (
+	"github.com/payrack/payrack/plugins/sdk/provider"
+	"github.com/payrack/payrack/ports/outbound"
+)
+
+// AnswerToCore reads an answer that did not come through the host.
+func AnswerToCore(a provider.Answer) outbound.Answer { return answerToCore(a) }
+
+// FindingsToCore reads a search that did not come through the host.
+func FindingsToCore(a provider.SearchAnswer) outbound.Findings { return findingsToCore(a) }

@@ -1,0 +1,115 @@
+package providers
+
+import (
+	"context"
+	"time"
+
+	"github.com/payrack/payrack/core/catalogue"
+	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/money"
+	"github.com/payrack/payrack/core/payment"
+	"github.com/payrack/payrack/plugins/host"
+	"github.com/payrack/payrack/plugins/sdk/provider"
+	"github.com/payrack/payrack/ports/outbound"
+)
+
+// session is a held release.
+type session struct {
+	lease *host.Lease
+	held  *paymentType
+}
+
+// Type describes the payment type as the held release does.
+func (s *session) Type() catalogue.Type { return s.held.Type }
+
+// Close lets go of the release; safe to call twice.
+func (s *session) Close() { s.lease.Close() }
+
+// Form checks a native request against the columns of an operation.
+func (s *session) Form(kind catalogue.Kind, native []byte) (outbound.Form, error) {
+	columns, ok := s.held.columns[kind]
+	if !ok {
+		return outbound.Form{}, fault.New(fault.Unsupported, "operation_unsupported", "the payment type "+s.held.Name+" has no operation "+string(kind))
+	}
+	return columns.Read(native) //nolint:wrapcheck // a fault already
+}
+
+// Send performs a money-moving operation.
+func (s *session) Send(ctx context.Context, i outbound.Instruction) outbound.Answer {
+	if _, ok := ctx.Deadline(); !ok {
+		return notSent(provider.ReasonInternal, "the call has no deadline")
+	}
+	amount, ok := moneyToWire(i.Operation.Amount)
+	if !ok && i.Kind != payment.KindVoid {
+		return notSent(provider.ReasonInvalid, "the amount is in a currency that is not charged")
+	}
+	call := s.call(i)
+	reference := provider.Reference{
+		OrderID: i.Operation.OrderID, TransactionID: i.Payment.ProviderTransaction, ClientReference: string(i.Operation.ID),
+	}
+	switch i.Kind {
+	case payment.KindPay:
+		return answerToCore(s.lease.Pay(ctx, provider.PayRequest{
+			Call: call, Reference: reference, Amount: amount, Capture: i.Payment.Capture, Description: i.Form.Description,
+			Code: provider.NewSecret(i.Form.Code), MandateToken: provider.NewSecret(i.Form.Mandate),
+		}))
+	case payment.KindConfirm:
+		return answerToCore(s.lease.Confirm(ctx, provider.ConfirmRequest{Call: call, Reference: reference, Amount: amount}))
+	case payment.KindCapture:
+		return answerToCore(s.lease.Capture(ctx, provider.CaptureRequest{Call: call, Reference: reference, Amount: amount}))
+	case payment.KindVoid:
+		return answerToCore(s.lease.Void(ctx, provider.VoidRequest{Call: call, Reference: reference}))
+	case payment.KindRefund:
+		return answerToCore(s.lease.Refund(ctx, provider.RefundRequest{
+			Call: call, Reference: reference, Amount: amount, RefundIDsSeen: i.Operation.RefundIDsSeen,
+		}))
+	}
+	return notSent(provider.ReasonUnsupported, "there is no such operation")
+}
+
+func (s *session) call(i outbound.Instruction) provider.Call {
+	c := provider.Call{
+		OperationID: string(i.Operation.ID), PaymentType: s.held.Name, Environment: string(i.Payment.Environment),
+		NotAfter: i.NotAfter, CredentialRef: i.CredentialRef, Account: i.Payment.Account, Wire: i.Payment.Wire,
+		RequestID:  i.Operation.RequestID,
+		Credential: provider.NewDocument(i.Credential), Columns: provider.NewDocument(i.Form.Columns),
+	}
+	if c.RequestID == "" {
+		c.RequestID = i.Form.RequestID
+	}
+	return c
+}
+
+// Ask searches.
+func (s *session) Ask(ctx context.Context, q outbound.Question) outbound.Findings {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return outbound.Findings{Failed: true, NotSent: true, Reason: string(provider.ReasonInternal), Detail: "the call has no deadline"}
+	}
+	purpose := provider.PurposeClient
+	if q.Resolve {
+		purpose = provider.PurposeResolve
+	}
+	return findingsToCore(s.lease.Search(ctx, provider.SearchRequest{
+		Call: provider.Call{
+			PaymentType: s.held.Name, Environment: string(q.Environment), NotAfter: notAfter(deadline), CredentialRef: q.CredentialRef,
+			Account: q.Account, Wire: q.Wire, RequestID: q.RequestID,
+			Credential: provider.NewDocument(q.Credential), Columns: provider.NewDocument(q.Form.Columns),
+		},
+		Purpose:   purpose,
+		Reference: provider.Reference{OrderID: q.OrderID, TransactionID: q.TransactionID},
+		About:     provider.Kind(q.About),
+	}))
+}
+
+// notAfter of a search is its deadline: a search may be sent at any moment of its time.
+func notAfter(deadline time.Time) time.Time { return deadline.UTC() }
+
+func notSent(reason provider.Reason, detail string) outbound.Answer {
+	return outbound.Answer{Known: payment.KnownNotSent, Reason: string(reason), Detail: detail}
+}
+
+func moneyToWire(a money.Amount) (provider.Money, bool) {
+	exponent, err := a.Currency.Exponent()
+	return provider.Money{Units: a.Units, Currency: string(a.Currency), Exponent: exponent}, err == nil
+}

@@ -1,0 +1,123 @@
+package sqlstore
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/payment"
+	"github.com/payrack/payrack/ports/outbound"
+)
+
+// change is an outbound.Change that is known to be whole.
+type change struct {
+	outbound.Change
+	stream string
+	// seen is the JSON of the refund ids.
+	seen string
+}
+
+// newChange checks that the parts of a change fit each other. A change that does not fit is a mistake of the
+// program; nothing is handed to the database.
+func newChange(c outbound.Change) (*change, error) {
+	p, o, e := c.Record.Payment, c.Record.Operation, c.Entry
+	stream := p.Stream()
+	wrong := ""
+	switch {
+	case p.ID == "" || p.Company == "" || o.ID == "":
+		wrong = "an id is missing"
+	case o.Payment != p.ID:
+		wrong = "the operation belongs to another payment"
+	case o.Amount.Currency != p.Amount.Currency:
+		wrong = "the operation has another currency"
+	case p.Version != c.Version+1:
+		wrong = "the version does not grow by one"
+	case c.Version == 0 && !c.NewOperation:
+		wrong = "a new payment has no new operation"
+	case e.Stream != stream || e.N != p.Version || e.Hash != p.Chain || !e.Verify():
+		wrong = "the journal entry is not that of the change"
+	}
+	for _, claim := range c.Claims {
+		if claim.Payment != p.ID || claim.Operation != o.ID || claim.Company != p.Company || claim.Environment != p.Environment {
+			wrong = "a claim does not belong to the change"
+		}
+	}
+	if wrong != "" {
+		return nil, fault.New(fault.Internal, "change_malformed", "a change of a payment is malformed: "+wrong)
+	}
+	seen, err := json.Marshal(append([]string{}, o.RefundIDsSeen...))
+	if err != nil {
+		return nil, internal(err)
+	}
+	return &change{Change: c, stream: stream, seen: string(seen)}, nil
+}
+
+// byStream orders changes so that two groups lock payments in the same order.
+func byStream(a, b *change) int { return cmp.Compare(a.stream, b.stream) }
+
+// order is the natural key that the payment wants to hold.
+func (c *change) order() outbound.OrderKey {
+	p := c.Record.Payment
+	return outbound.OrderKey{
+		Company: p.Company, Environment: p.Environment, Provider: p.Provider, Account: p.Account,
+		OrderNumber: p.OrderNumber,
+	}
+}
+
+// wantsOrder reports whether the change is lost without the order number: a charge is about to be sent.
+func (c *change) wantsOrder() bool { return c.Record.Payment.State == payment.Sending }
+
+// sortedClaims orders claims so that two groups take them in the same order.
+func sortedClaims(group []*change) []outbound.Claim {
+	var all []outbound.Claim
+	for _, c := range group {
+		all = append(all, c.Claims...)
+	}
+	slices.SortFunc(all, func(a, b outbound.Claim) int {
+		return cmp.Or(
+			slices.Compare(a.Hash[:], b.Hash[:]), cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Company, b.Company),
+			cmp.Compare(a.Environment, b.Environment), cmp.Compare(a.Operation, b.Operation),
+		)
+	})
+	return all
+}
+
+// month is the generation of a claim.
+func month(at time.Time) int64 {
+	at = at.UTC()
+	return int64(at.Year())*12 + int64(at.Month()) - 1
+}
+
+// micros is a time as it is stored: nil for the zero time.
+func micros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// instant is a stored time.
+func instant(stored *int64) time.Time {
+	if stored == nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(*stored).UTC()
+}
+
+// orNull is a text as it is stored in a column where absence must not be equal to itself.
+func orNull[T ~string](s T) any {
+	if s == "" {
+		return nil
+	}
+	return string(s)
+}
+
+// bytesOrNull keeps nil apart from nothing at all in both dialects.
+func bytesOrNull(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}

@@ -1,0 +1,73 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/uptrace/bun"
+
+	"github.com/payrack/payrack/ports/outbound"
+)
+
+// months knows in which generations claims are stored, so that a key is also looked for in the older ones.
+// The list is read again whenever a month begins that it does not hold: by then every older month is there.
+type months struct {
+	mu    sync.Mutex
+	known []int64
+}
+
+// others returns the stored generations other than the claim's own.
+func (m *months) others(ctx context.Context, db bun.IDB, own int64) ([]int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.Contains(m.known, own) {
+		stored, err := storedMonths(ctx, db)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(stored, own) {
+			stored = append(stored, own)
+		}
+		m.known = stored
+	}
+	if len(m.known) == 1 {
+		return nil, nil
+	}
+	return slices.DeleteFunc(slices.Clone(m.known), func(n int64) bool { return n == own }), nil
+}
+
+// storedMonths walks from month to month along the primary key instead of reading all claims.
+func storedMonths(ctx context.Context, db bun.IDB) ([]int64, error) {
+	var stored []int64
+	err := db.NewRaw(`WITH RECURSIVE m (month) AS (
+ SELECT min(month) FROM claim
+ UNION ALL
+ SELECT (SELECT min(c.month) FROM claim c WHERE c.month > m.month) FROM m WHERE m.month IS NOT NULL)
+ SELECT month FROM m WHERE month IS NOT NULL`).Scan(ctx, &stored)
+	if err != nil {
+		return nil, readFault(err)
+	}
+	return stored, nil
+}
+
+// findClaim looks for a key in the given generations. ok is false if nobody has it.
+func findClaim(ctx context.Context, db bun.IDB, k outbound.ClaimKey, generations []int64) (claim outbound.Claim, ok bool, err error) {
+	if len(generations) == 0 {
+		return outbound.Claim{}, false, nil
+	}
+	var row claimRow
+	err = db.NewSelect().TableExpr("claim").
+		Column(claimColumns()...).
+		Where("month IN (?)", bun.List(generations)).
+		Where("company_id = ?", string(k.Company)).Where("environment = ?", string(k.Environment)).
+		Where("scope = ?", string(k.Scope)).Where("key_hash = ?", k.Hash[:]).
+		OrderExpr("month").Limit(1).Scan(ctx, &row)
+	if isNoRows(err) {
+		return outbound.Claim{}, false, nil
+	}
+	if err != nil {
+		return outbound.Claim{}, false, readFault(err)
+	}
+	return row.claim(), true, nil
+}

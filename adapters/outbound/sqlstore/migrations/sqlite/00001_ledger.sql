@@ -1,0 +1,264 @@
+-- +goose Up
+
+-- The allowed changes of a payment's state. payment.Transitions in core/payment is the source; a test holds
+-- the two against each other. Later migrations add rows, the triggers stay.
+CREATE TABLE payment_transition (
+    from_state TEXT NOT NULL,
+    to_state   TEXT NOT NULL,
+    PRIMARY KEY (from_state, to_state)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO payment_transition (from_state, to_state) VALUES
+    ('SENDING', 'SUCCEEDED'),
+    ('SENDING', 'AUTHORIZED'),
+    ('SENDING', 'REQUIRES_ACTION'),
+    ('SENDING', 'FAILED'),
+    ('SENDING', 'UNKNOWN'),
+    ('SENDING', 'MISMATCH'),
+    ('SENDING', 'REVERSING'),
+    ('UNKNOWN', 'UNKNOWN'),
+    ('UNKNOWN', 'SUCCEEDED'),
+    ('UNKNOWN', 'AUTHORIZED'),
+    ('UNKNOWN', 'FAILED'),
+    ('UNKNOWN', 'MISMATCH'),
+    ('UNKNOWN', 'REVERSING'),
+    ('UNKNOWN', 'REVIEW'),
+    ('REQUIRES_ACTION', 'REQUIRES_ACTION'),
+    ('REQUIRES_ACTION', 'SENDING'),
+    ('REQUIRES_ACTION', 'EXPIRED'),
+    ('REQUIRES_ACTION', 'FAILED'),
+    ('AUTHORIZED', 'CAPTURING'),
+    ('AUTHORIZED', 'VOIDING'),
+    ('AUTHORIZED', 'EXPIRED'),
+    ('CAPTURING', 'CAPTURING'),
+    ('CAPTURING', 'SUCCEEDED'),
+    ('CAPTURING', 'AUTHORIZED'),
+    ('CAPTURING', 'FAILED'),
+    ('CAPTURING', 'REVERSED'),
+    ('CAPTURING', 'MISMATCH'),
+    ('CAPTURING', 'REVIEW'),
+    ('VOIDING', 'VOIDING'),
+    ('VOIDING', 'VOIDED'),
+    ('VOIDING', 'AUTHORIZED'),
+    ('VOIDING', 'SUCCEEDED'),
+    ('VOIDING', 'REVIEW'),
+    ('SUCCEEDED', 'REFUNDING'),
+    ('SUCCEEDED', 'VOIDING'),
+    ('PARTIALLY_REFUNDED', 'REFUNDING'),
+    ('REFUNDING', 'REFUNDING'),
+    ('REFUNDING', 'REFUNDED'),
+    ('REFUNDING', 'PARTIALLY_REFUNDED'),
+    ('REFUNDING', 'SUCCEEDED'),
+    ('REFUNDING', 'REVIEW'),
+    ('MISMATCH', 'MISMATCH'),
+    ('MISMATCH', 'REVERSING'),
+    ('MISMATCH', 'REVIEW'),
+    ('REVERSING', 'REVERSING'),
+    ('REVERSING', 'REVERSED'),
+    ('REVERSING', 'FAILED'),
+    ('REVERSING', 'REVIEW'),
+    ('FAILED', 'SENDING'),
+    ('FAILED', 'REVERSING'),
+    ('REVIEW', 'SUCCEEDED'),
+    ('REVIEW', 'AUTHORIZED'),
+    ('REVIEW', 'FAILED'),
+    ('REVIEW', 'REVERSED'),
+    ('REVIEW', 'VOIDED'),
+    ('REVIEW', 'REFUNDED'),
+    ('REVIEW', 'PARTIALLY_REFUNDED'),
+    ('REVIEW', 'EXPIRED');
+
+CREATE TABLE payment (
+    id                   TEXT    NOT NULL PRIMARY KEY CHECK (id <> ''),
+    company_id           TEXT    NOT NULL CHECK (company_id <> ''),
+    environment          TEXT    NOT NULL CHECK (environment IN ('live', 'test')),
+    store                TEXT    NOT NULL,
+    type                 TEXT    NOT NULL,
+    provider             TEXT    NOT NULL,
+    account              TEXT    NOT NULL,
+    wire                 TEXT    NOT NULL,
+    order_number         TEXT    NOT NULL CHECK (order_number <> ''),
+    currency             TEXT    NOT NULL CHECK (length(currency) = 3),
+    amount               INTEGER NOT NULL CHECK (amount > 0),
+    capture              INTEGER NOT NULL CHECK (capture IN (0, 1)),
+    authorized           INTEGER NOT NULL,
+    captured             INTEGER NOT NULL,
+    refunded             INTEGER NOT NULL CHECK (refunded >= 0),
+    refund_reserved      INTEGER NOT NULL CHECK (refund_reserved >= 0),
+    state                TEXT    NOT NULL,
+    failure              TEXT    NOT NULL,
+    -- Whether the payment holds its order number. Only a late orphan charge that is given back may be open
+    -- without holding it, because another payment may have the number by then.
+    live                 INTEGER NOT NULL CHECK (live IN (0, 1)),
+    code                 TEXT    NOT NULL,
+    decline_code         TEXT    NOT NULL,
+    provider_transaction TEXT    CHECK (provider_transaction <> ''),
+    authorization_ends   INTEGER,
+    credential_ref       TEXT    NOT NULL,
+    plugin_release       TEXT    NOT NULL,
+    version              INTEGER NOT NULL CHECK (version >= 1),
+    chain                BLOB    NOT NULL CHECK (length(chain) = 32),
+    -- Times are microseconds since 1970, UTC.
+    created_at           INTEGER NOT NULL,
+    updated_at           INTEGER NOT NULL,
+    CONSTRAINT payment_captured_authorized CHECK (captured <= authorized),
+    CONSTRAINT payment_refunded_captured CHECK (refund_reserved <= captured - refunded),
+    CONSTRAINT payment_sending_is_live CHECK (live = 1 OR state <> 'SENDING'),
+    CONSTRAINT payment_ended_is_not_live CHECK (live = 0 OR state NOT IN ('FAILED', 'REVERSED', 'VOIDED', 'EXPIRED'))
+) STRICT;
+
+-- One live charge per order number: a second one would be a second charge.
+CREATE UNIQUE INDEX payment_live_order ON payment (company_id, environment, provider, account, order_number)
+    WHERE live = 1;
+-- One payment per charge of the provider.
+CREATE UNIQUE INDEX payment_provider_transaction ON payment (environment, provider, account, provider_transaction)
+    WHERE provider_transaction IS NOT NULL;
+CREATE INDEX payment_created ON payment (company_id, created_at, id);
+CREATE INDEX payment_order ON payment (company_id, order_number, created_at, id);
+CREATE INDEX payment_store ON payment (company_id, store, created_at, id);
+CREATE INDEX payment_type ON payment (company_id, type, created_at, id);
+CREATE INDEX payment_state ON payment (company_id, state, created_at, id) WHERE state <> 'SUCCEEDED';
+
+-- +goose StatementBegin
+CREATE TRIGGER payment_begins BEFORE INSERT ON payment
+WHEN NEW.state <> 'SENDING' OR NEW.version <> 1
+BEGIN
+    SELECT RAISE(ABORT, 'payment_begins: a payment begins as SENDING with version 1');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER payment_moves BEFORE UPDATE ON payment
+WHEN NOT EXISTS (SELECT 1 FROM payment_transition WHERE from_state = OLD.state AND to_state = NEW.state)
+BEGIN
+    SELECT RAISE(ABORT, 'payment_moves: the state machine has no such change');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER payment_version BEFORE UPDATE ON payment
+WHEN NEW.version <> OLD.version + 1
+BEGIN
+    SELECT RAISE(ABORT, 'payment_version: the version grows by one');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER payment_identity BEFORE UPDATE ON payment
+WHEN NEW.id <> OLD.id OR NEW.company_id <> OLD.company_id OR NEW.environment <> OLD.environment
+    OR NEW.store <> OLD.store OR NEW.type <> OLD.type OR NEW.provider <> OLD.provider
+    OR NEW.account <> OLD.account OR NEW.wire <> OLD.wire OR NEW.order_number <> OLD.order_number
+    OR NEW.currency <> OLD.currency OR NEW.amount <> OLD.amount OR NEW.capture <> OLD.capture
+    OR NEW.created_at <> OLD.created_at
+BEGIN
+    SELECT RAISE(ABORT, 'payment_identity: what a payment is does not change');
+END;
+-- +goose StatementEnd
+
+CREATE TABLE operation (
+    payment_id           TEXT    NOT NULL REFERENCES payment (id),
+    id                   TEXT    NOT NULL CHECK (id <> ''),
+    -- The payment's version that began the operation; it orders the operations of a payment.
+    seq                  INTEGER NOT NULL,
+    kind                 TEXT    NOT NULL CHECK (kind IN ('pay', 'confirm', 'capture', 'void', 'refund')),
+    state                TEXT    NOT NULL CHECK (state IN ('SENDING', 'UNKNOWN', 'SUCCEEDED', 'FAILED')),
+    failure              TEXT    NOT NULL,
+    currency             TEXT    NOT NULL CHECK (length(currency) = 3),
+    amount               INTEGER NOT NULL CHECK (amount > 0),
+    order_id             TEXT    NOT NULL,
+    request_id           TEXT    NOT NULL,
+    reversal             INTEGER NOT NULL CHECK (reversal IN (0, 1)),
+    provider_transaction TEXT    CHECK (provider_transaction <> ''),
+    refund_ids_seen      TEXT    NOT NULL,
+    epoch                INTEGER NOT NULL CHECK (epoch >= 1),
+    owner_boot           TEXT    NOT NULL,
+    send_deadline        INTEGER,
+    next_check_at        INTEGER,
+    checks               INTEGER NOT NULL CHECK (checks >= 0),
+    watched_ms           INTEGER NOT NULL CHECK (watched_ms >= 0),
+    code                 TEXT    NOT NULL,
+    decline_code         TEXT    NOT NULL,
+    plugin_release       TEXT    NOT NULL,
+    trace_id             TEXT    NOT NULL,
+    sealed_credential    BLOB,
+    sealed_reply         BLOB,
+    created_at           INTEGER NOT NULL,
+    updated_at           INTEGER NOT NULL,
+    PRIMARY KEY (payment_id, id)
+) STRICT;
+
+CREATE UNIQUE INDEX operation_one_open ON operation (payment_id) WHERE state IN ('SENDING', 'UNKNOWN');
+CREATE UNIQUE INDEX operation_refund ON operation (payment_id, provider_transaction)
+    WHERE kind = 'refund' AND provider_transaction IS NOT NULL;
+CREATE INDEX operation_due ON operation (next_check_at) WHERE next_check_at IS NOT NULL;
+
+-- +goose StatementBegin
+CREATE TRIGGER operation_begins BEFORE INSERT ON operation
+WHEN NEW.state <> 'SENDING'
+BEGIN
+    SELECT RAISE(ABORT, 'operation_begins: an operation begins as SENDING');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER operation_moves BEFORE UPDATE ON operation
+WHEN (NEW.state = 'SENDING' AND OLD.state <> 'SENDING')
+    OR (OLD.state IN ('SUCCEEDED', 'FAILED') AND NEW.state IN ('SENDING', 'UNKNOWN'))
+    OR NEW.epoch < OLD.epoch
+BEGIN
+    SELECT RAISE(ABORT, 'operation_moves: an operation is sent once, closed once, and its epoch never falls');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER operation_identity BEFORE UPDATE ON operation
+WHEN NEW.payment_id <> OLD.payment_id OR NEW.id <> OLD.id OR NEW.seq <> OLD.seq OR NEW.kind <> OLD.kind
+    OR NEW.currency <> OLD.currency OR NEW.amount <> OLD.amount OR NEW.order_id <> OLD.order_id
+    OR NEW.reversal <> OLD.reversal OR NEW.created_at <> OLD.created_at
+BEGIN
+    SELECT RAISE(ABORT, 'operation_identity: what an operation does is fixed before it is sent');
+END;
+-- +goose StatementEnd
+
+-- Keys of requests, in monthly generations: a random key that is unique for ever would have to be looked up
+-- in an index of all time with every payment. A retention job drops old months; the order number guards the
+-- money without them.
+CREATE TABLE claim (
+    month        INTEGER NOT NULL,
+    company_id   TEXT    NOT NULL,
+    environment  TEXT    NOT NULL,
+    scope        TEXT    NOT NULL CHECK (scope IN ('header', 'request')),
+    key_hash     BLOB    NOT NULL CHECK (length(key_hash) = 32),
+    fingerprint  BLOB    NOT NULL CHECK (length(fingerprint) = 32),
+    payment_id   TEXT    NOT NULL,
+    operation_id TEXT    NOT NULL,
+    claimed_at   INTEGER NOT NULL,
+    PRIMARY KEY (month, company_id, environment, scope, key_hash)
+) STRICT, WITHOUT ROWID;
+
+-- One row per change, written in its commit. position orders the rows of all streams.
+CREATE TABLE journal (
+    position INTEGER PRIMARY KEY,
+    stream   TEXT    NOT NULL,
+    n        INTEGER NOT NULL CHECK (n >= 1),
+    at       INTEGER NOT NULL,
+    event    TEXT    NOT NULL,
+    body     BLOB    NOT NULL,
+    prev     BLOB    NOT NULL CHECK (length(prev) = 32),
+    hash     BLOB    NOT NULL CHECK (length(hash) = 32),
+    UNIQUE (stream, n)
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal
+BEGIN
+    SELECT RAISE(ABORT, 'journal_no_update: the journal is evidence and does not change');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal
+BEGIN
+    SELECT RAISE(ABORT, 'journal_no_delete: the journal is evidence and does not change');
+END;
+-- +goose StatementEnd
