@@ -1,0 +1,142 @@
+# payrack. `make` alone lists what there is to do. Go and make suffice for build, plugins, demo, run and test;
+# the other targets say what they miss.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+GO ?= go
+BIN := $(CURDIR)/bin
+CI_DIR := deployments/ci
+PROVIDERS := $(sort $(notdir $(wildcard plugins/providers/*/cmd/payrack-provider-*)))
+
+# Static binaries without cgo; only the race detector needs a C compiler.
+export CGO_ENABLED := 0
+
+# A stamped revision would make two builds of equal sources differ, and a release is pinned by its digest.
+BUILD_FLAGS := -trimpath -buildvcs=false
+
+# Version of the provider binaries; empty means a version made of the content of their sources.
+VERSION ?=
+# Where the provider binaries go.
+OUT ?= bin/plugins
+
+# The same -trimpath as the build, so that both share one build cache.
+TEST_FLAGS ?= -trimpath
+TEST_TIMEOUT ?= 15m
+FUZZTIME ?= 30s
+BENCH_FLAGS ?=
+
+# Tools are pinned here and installed below .tools/, one folder for each version. They stay out of go.mod,
+# because everybody who imports the plugin SDK inherits that list.
+TOOLS := $(CURDIR)/.tools
+BUF_VERSION := v1.75.0
+PROTOC_GEN_GO_VERSION := v1.36.12
+PROTOC_GEN_GO_GRPC_VERSION := v1.6.2
+# golangci-lint brings gofumpt and gci along, so that formatting has one version too.
+GOLANGCI_LINT_VERSION := v2.15.0
+APIDIFF_VERSION := v0.0.0-20261014143641-f0251eb4aa3e
+
+BUF := $(TOOLS)/buf@$(BUF_VERSION)/buf
+PROTOC_GEN_GO := $(TOOLS)/protoc-gen-go@$(PROTOC_GEN_GO_VERSION)/protoc-gen-go
+PROTOC_GEN_GO_GRPC := $(TOOLS)/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC_VERSION)/protoc-gen-go-grpc
+GOLANGCI_LINT := $(TOOLS)/golangci-lint@$(GOLANGCI_LINT_VERSION)/golangci-lint
+APIDIFF := $(TOOLS)/apidiff@$(APIDIFF_VERSION)/apidiff
+
+##@ Run it
+
+.PHONY: demo
+demo: build plugins ## payments through real plugin processes, step by step on the terminal
+	@$(BIN)/payrack demo
+
+.PHONY: run
+run: build plugins ## the whole platform in the foreground, with curl lines to paste (data in payrack-data/)
+	@$(BIN)/payrack dev
+
+##@ Build
+
+.PHONY: build
+build: ## bin/payrack: server, operator's tool and sandbox in one static binary
+	@mkdir -p $(BIN)
+	$(GO) build $(BUILD_FLAGS) -ldflags '-s -w' -o $(BIN)/payrack ./cmd/payrack
+
+.PHONY: plugins
+plugins: ## the provider binaries; VERSION=x.y.z stamps them, OUT=dir says where (bin/plugins)
+	@GO='$(GO)' BUILD_FLAGS='$(BUILD_FLAGS)' $(CI_DIR)/plugins.sh '$(VERSION)' '$(OUT)' $(PROVIDERS)
+
+.PHONY: generate
+generate: $(BUF) $(PROTOC_GEN_GO) $(PROTOC_GEN_GO_GRPC) ## Go code from the plugin contract, and the SDK's list of dependencies
+	@BUF='$(BUF)' PATH="$(dir $(PROTOC_GEN_GO)):$(dir $(PROTOC_GEN_GO_GRPC)):$$PATH" GO='$(GO)' $(CI_DIR)/generate.sh
+
+.PHONY: fmt
+fmt: $(BUF) $(GOLANGCI_LINT) ## format Go and proto files
+	$(GOLANGCI_LINT) fmt ./...
+	cd plugins/proto && $(BUF) format -w
+
+##@ Check
+
+.PHONY: test
+test: build plugins ## every test that needs nothing but Go
+	PAYRACK_BIN=$(BIN)/payrack PAYRACK_PLUGINS=$(BIN)/plugins $(GO) test $(TEST_FLAGS) -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: test-race
+test-race: build plugins ## the same under the race detector (needs a C compiler)
+	@command -v $$($(GO) env CC) >/dev/null || { echo "make test-race: the race detector needs a C compiler; install gcc, or set CC" >&2; exit 1; }
+	CGO_ENABLED=1 PAYRACK_BIN=$(BIN)/payrack PAYRACK_PLUGINS=$(BIN)/plugins $(GO) test -race $(TEST_FLAGS) -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: test-postgres
+test-postgres: build plugins ## the tests that speak to PostgreSQL, against a server of their own
+	@GO='$(GO)' PAYRACK_BIN=$(BIN)/payrack PAYRACK_PLUGINS=$(BIN)/plugins TEST_FLAGS='$(TEST_FLAGS) -timeout $(TEST_TIMEOUT)' $(CI_DIR)/test-postgres.sh
+
+.PHONY: lint
+lint: $(BUF) $(GOLANGCI_LINT) arrows ## contract, code, import arrows
+	cd plugins/proto && $(BUF) lint && $(BUF) format --diff --exit-code
+	$(GOLANGCI_LINT) run ./...
+
+.PHONY: arrows
+arrows: $(GOLANGCI_LINT) ## every import rule fires when it is broken, and no provider's name stands outside plugins/
+	@GOLANGCI_LINT='$(GOLANGCI_LINT)' $(CI_DIR)/arrows.sh
+	@$(CI_DIR)/provider-names.sh
+
+.PHONY: verify
+verify: $(BUF) $(PROTOC_GEN_GO) $(PROTOC_GEN_GO_GRPC) $(APIDIFF) ## generated files, go.mod, example configuration and public interfaces are as they should be
+	@BUF='$(BUF)' APIDIFF='$(APIDIFF)' PATH="$(dir $(PROTOC_GEN_GO)):$(dir $(PROTOC_GEN_GO_GRPC)):$$PATH" GO='$(GO)' $(CI_DIR)/verify.sh
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (30s) each
+	@GO='$(GO)' FUZZTIME=$(FUZZTIME) $(CI_DIR)/fuzz.sh
+
+.PHONY: bench
+bench: build plugins ## what a payment costs, beside a bare call and a hand-written service (BENCH_FLAGS=-help)
+	$(GO) build $(BUILD_FLAGS) -o $(BIN)/bench ./deployments/bench
+	@$(BIN)/bench -payrack $(BIN)/payrack -plugins $(BIN)/plugins -out deployments/bench/results $(BENCH_FLAGS)
+
+##@ Other
+
+.PHONY: tools
+tools: $(BUF) $(PROTOC_GEN_GO) $(PROTOC_GEN_GO_GRPC) $(GOLANGCI_LINT) $(APIDIFF) ## install the pinned tools below .tools/
+
+.PHONY: clean
+clean: ## remove what was built (data and tools stay)
+	rm -rf $(BIN) dist cover.out
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+
+# install(folder of the binary, package@version)
+define install
+	@echo "installing $(2)"
+	@GOBIN='$(1)' GOFLAGS= $(GO) install $(2)
+endef
+
+$(BUF):
+	$(call install,$(@D),github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION))
+$(PROTOC_GEN_GO):
+	$(call install,$(@D),google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO_VERSION))
+$(PROTOC_GEN_GO_GRPC):
+	$(call install,$(@D),google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC_VERSION))
+$(GOLANGCI_LINT):
+	$(call install,$(@D),github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION))
+$(APIDIFF):
+	$(call install,$(@D),golang.org/x/exp/cmd/apidiff@$(APIDIFF_VERSION))

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Runs every package whose tests can use PostgreSQL, with a server that must be there. Set PAYRACK_TEST_POSTGRES
+# to the URL of a server on which databases may be created to use that one; otherwise a temporary one is started.
+set -eu
+
+go=${GO:-go}
+here=$(dirname "$0")
+
+packages=$(grep -rl --include='*_test.go' PAYRACK_TEST_POSTGRES adapters cmd core ports 2>/dev/null | xargs -r -n1 dirname | sort -u | sed 's|^|./|')
+if [ -z "$packages" ]; then
+  echo "test-postgres: no test reads PAYRACK_TEST_POSTGRES" >&2
+  exit 1
+fi
+
+if [ -z "${PAYRACK_TEST_POSTGRES:-}" ]; then
+  # A folder of its own: a server that somebody started by hand stays as it is.
+  export PAYRACK_POSTGRES_DIR="${TMPDIR:-/tmp}/payrack-test-postgres-$$"
+  # The trap is set before the start, so that half a start is cleaned up too.
+  trap '"$here/postgres.sh" stop >&2' EXIT
+  trap 'exit 130' INT TERM
+  "$here/postgres.sh" start >&2
+  PAYRACK_TEST_POSTGRES=$("$here/postgres.sh" url)
+  export PAYRACK_TEST_POSTGRES
+fi
+
+# -count=1: an answer from the cache says nothing about this server.
+# shellcheck disable=SC2086 # flags and packages are words
+PAYRACK_REQUIRE_POSTGRES=1 $go test -count=1 ${TEST_FLAGS:-} $packages
