@@ -1,8 +1,7 @@
 // Package money holds amounts of money: whole charge units and an ISO 4217 currency, never a float.
 //
 // A charge unit is the smallest amount that is charged in a currency. It is not always ISO's minor unit:
-// TWD has two decimals in ISO 4217, yet nobody is charged half a dollar, and both LINE Pay and iPASS count
-// whole dollars. The table below is the platform's, used by the API, the database and the sandbox alike.
+// TWD has two decimals in ISO 4217, yet nobody is charged half a dollar, and its wallets count whole ones. The table below is the platform's, used by the API, the database and the sandbox alike.
 package money
 
 import (

@@ -9,6 +9,9 @@ import (
 
 var never time.Time //nolint:gochecknoglobals // the zero time, named; it is never assigned
 
+// payerLook is when to look after a payer who has been asked to act.
+const payerLook = 5 * time.Second
+
 // answered records what the provider said to the operation that is being sent.
 func answered(r Record, e Answered) (Record, error) {
 	note(&r, e.Evidence)
@@ -16,15 +19,20 @@ func answered(r Record, e Answered) (Record, error) {
 	case KnownApproved:
 		return done(r, e.Evidence, e.At)
 	case KnownDeclined:
+		if otherOrder(r, e.Evidence) || e.Evidence.Captured.Units > 0 || e.Evidence.Authorized.Units > 0 {
+			// A "no" that names money or another order contradicts itself.
+			return inDoubt(r, e.At), nil
+		}
 		return undone(r, Declined, e.Evidence), nil
 	case KnownNotSent:
 		return undone(r, NotSent, e.Evidence), nil
 	case KnownAction:
-		if r.Operation.Kind != KindPay {
+		if r.Operation.Kind != KindPay || otherOrder(r, e.Evidence) {
 			return inDoubt(r, e.At), nil
 		}
 		closed(&r, OperationSucceeded, "")
 		r.Payment.State = RequiresAction
+		r.Operation.NextCheckAt = e.At.Add(payerLook)
 		return r, nil
 	case KnownNothing:
 		return inDoubt(r, e.At), nil
@@ -53,9 +61,10 @@ func done(r Record, ev Evidence, at time.Time) (Record, error) {
 	reversal := o.Reversal
 	if p.State == Reversing && !reversal {
 		// The promise is "not paid": the charge that landed is given back next.
+		// Amounts that were seen before this stay: they are what must be given back.
 		p.Authorized = max(p.Authorized, o.Amount.Units)
-		if p.Capture || o.Kind == KindCapture {
-			p.Captured = max(p.Captured, o.Amount.Units)
+		if (p.Capture || o.Kind == KindCapture) && p.Captured == 0 {
+			p.Captured = o.Amount.Units
 		}
 		closed(&r, OperationSucceeded, "")
 		r.Operation.NextCheckAt = at
@@ -99,7 +108,14 @@ func done(r Record, ev Evidence, at time.Time) (Record, error) {
 func undone(r Record, why Failure, ev Evidence) Record {
 	p, o := &r.Payment, &r.Operation
 	switch o.Kind {
-	case KindPay, KindConfirm:
+	case KindConfirm:
+		if why == NotSent {
+			// The payer's approval still stands: the same confirm may be sent.
+			p.State = RequiresAction
+			break
+		}
+		p.State, p.Failure = Failed, why
+	case KindPay:
 		p.State, p.Failure = Failed, why
 	case KindCapture:
 		if p.State != Reversing {
@@ -184,7 +200,7 @@ func hold(r *Record, ev Evidence) {
 // differs compares what the provider said with what was asked. An absent member is no difference.
 func differs(r Record, ev Evidence) bool {
 	o := r.Operation
-	if ev.OrderID != "" && ev.OrderID != o.OrderID {
+	if otherOrder(r, ev) {
 		return true
 	}
 	other := func(a money.Amount) bool { return !a.IsZero() && a != o.Amount }
@@ -202,4 +218,9 @@ func differs(r Record, ev Evidence) bool {
 		return false
 	}
 	return false
+}
+
+// otherOrder reports whether the provider spoke of another order.
+func otherOrder(r Record, ev Evidence) bool {
+	return ev.OrderID != "" && ev.OrderID != r.Operation.OrderID
 }

@@ -23,7 +23,7 @@ func Apply(r Record, e Event) (Record, error) {
 	p.Version = r.Payment.Version + 1
 	p.UpdatedAt = e.happened()
 	next.Operation.UpdatedAt = e.happened()
-	if !next.Operation.Open() && settled(p.State) {
+	if !next.Operation.Open() && settled(*p) {
 		next.Operation.SealedCredential = nil
 	}
 	return next, nil
@@ -34,7 +34,7 @@ func react(r Record, e Event) (Record, error) {
 	case Begun:
 		return begun(r, e)
 	case Answered:
-		if err := owned(r, e.Epoch); err != nil {
+		if err := owned(r, e.Operation, e.Epoch); err != nil {
 			return Record{}, err
 		}
 		if r.Operation.State != OperationSending {
@@ -42,7 +42,7 @@ func react(r Record, e Event) (Record, error) {
 		}
 		return answered(r, e)
 	case Searched:
-		if err := owned(r, e.Epoch); err != nil {
+		if err := owned(r, e.Operation, e.Epoch); err != nil {
 			return Record{}, err
 		}
 		return searched(r, e)
@@ -53,7 +53,7 @@ func react(r Record, e Event) (Record, error) {
 	case ReverseWanted:
 		return reverseWanted(r, e)
 	case GaveUp:
-		if err := owned(r, e.Epoch); err != nil {
+		if err := owned(r, e.Operation, e.Epoch); err != nil {
 			return Record{}, err
 		}
 		if r.Operation.State != OperationUnknown {
@@ -69,21 +69,24 @@ func react(r Record, e Event) (Record, error) {
 	return Record{}, fault.New(fault.Internal, "unknown_event", "the state machine does not know this event")
 }
 
-// owned refuses everybody but the owner of the operation's present epoch.
-func owned(r Record, epoch int64) error {
+// owned refuses everybody but the owner of this very operation's present epoch.
+func owned(r Record, id OperationID, epoch int64) error {
 	if r.Payment.State == Review {
 		return fault.New(fault.Conflict, "in_review", "two people decide about this payment")
 	}
-	if !r.Operation.Open() || r.Operation.Epoch != epoch {
+	if !r.Operation.Open() || r.Operation.ID != id || r.Operation.Epoch != epoch {
 		return fault.New(fault.Conflict, "fenced", "the operation was taken over by another process")
 	}
 	return nil
 }
 
-// settled reports whether nothing more can happen to the payment without a new request.
-func settled(s State) bool {
-	switch s {
-	case Failed, Reversed, Voided, Refunded, Expired:
+// settled reports whether the request's own credential can never be needed again. A payment that was told "not
+// charged" after a doubt stays on the watch list: if the charge turns up after all, it must be given back.
+func settled(p Payment) bool {
+	switch p.State {
+	case Failed:
+		return p.Failure != NotCharged
+	case Reversed, Voided, Refunded, Expired:
 		return true
 	case Sending, RequiresAction, Authorized, Capturing, Voiding, Refunding, Succeeded, Unknown, Reversing,
 		PartiallyRefunded, Mismatch, Review:

@@ -23,8 +23,10 @@ const (
 
 // Answered says that the owner of the operation's epoch has the provider's answer, or knows that there will be none.
 type Answered struct {
-	At       time.Time
-	Epoch    int64
+	At time.Time
+	// Operation and Epoch name the owner's call: every new operation begins with epoch one again.
+	Operation OperationID
+	Epoch     int64
 	Known    Known
 	Evidence Evidence
 }
@@ -55,10 +57,11 @@ const (
 
 // Searched says that a search of the resolver brought a verdict on the payment.
 type Searched struct {
-	At       time.Time
-	Epoch    int64
-	Verdict  Verdict
-	Evidence Evidence
+	At        time.Time
+	Operation OperationID
+	Epoch     int64
+	Verdict   Verdict
+	Evidence  Evidence
 	// WatchedMS is the time that this check adds to what was really watched.
 	WatchedMS int64
 }
@@ -91,9 +94,10 @@ type Begun struct {
 
 // GaveUp says that the resolver has used up its checks or met a contradiction; a person decides.
 type GaveUp struct {
-	At     time.Time
-	Epoch  int64
-	Reason string
+	At        time.Time
+	Operation OperationID
+	Epoch     int64
+	Reason    string
 }
 
 // Reviewed says that two people decided, with evidence.

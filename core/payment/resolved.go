@@ -36,7 +36,12 @@ func searched(r Record, e Searched) (Record, error) {
 	}
 	switch e.Verdict {
 	case VerdictDone:
-		return done(r, e.Evidence, e.At)
+		ev := e.Evidence
+		if o.Kind == KindRefund && !ev.Refunded.IsZero() {
+			// A search names the sum of all refunds, an answer only this one.
+			ev.Refunded.Units -= r.Payment.Refunded
+		}
+		return done(r, ev, e.At)
 	case VerdictNotDone:
 		return undone(r, NotCharged, e.Evidence), nil
 	case VerdictGone:
@@ -121,7 +126,7 @@ func observed(r Record, e Observed) (Record, error) {
 	r.Operation.NextCheckAt = e.NextAt
 	s := &r.Payment.State
 	switch {
-	case *s == RequiresAction && e.Verdict == VerdictOpen, *s == Reversing && e.Verdict == VerdictOpen:
+	case e.Verdict == VerdictOpen && (*s == RequiresAction || *s == Reversing || *s == Authorized):
 	case *s == RequiresAction && e.Verdict == VerdictLapsed, *s == Authorized && e.Verdict == VerdictLapsed:
 		*s = Expired
 	case *s == RequiresAction && e.Verdict == VerdictNotDone:
@@ -138,15 +143,15 @@ func observed(r Record, e Observed) (Record, error) {
 // reverseWanted makes "not paid" the promise while the outcome is open.
 func reverseWanted(r Record, e ReverseWanted) (Record, error) {
 	switch r.Payment.State {
-	case Unknown, Mismatch:
+	case Unknown, Mismatch, RequiresAction:
 	case Sending:
 		if r.Operation.State == OperationSending {
 			// The owner may still get its answer; it finds the promise already made.
 			r.Operation.Epoch++
 			r.Operation.State = OperationUnknown
 		}
-	case RequiresAction, Authorized, Capturing, Voiding, Refunding, Succeeded, Failed, Reversing, Reversed,
-		Voided, Refunded, PartiallyRefunded, Expired, Review:
+	case Authorized, Capturing, Voiding, Refunding, Succeeded, Failed, Reversing, Reversed, Voided, Refunded,
+		PartiallyRefunded, Expired, Review:
 		return Record{}, fault.New(fault.Conflict, "not_allowed_in_state",
 			"a payment in state "+string(r.Payment.State)+" cannot be cancelled this way")
 	}
@@ -200,8 +205,11 @@ func reviewed(r Record, e Reviewed) (Record, error) {
 
 // orphanFound: the promise "not paid" stands, and money is there all the same. It is given back.
 func orphanFound(r Record, e OrphanFound) (Record, error) {
-	if r.Payment.State != Failed {
+	if r.Payment.State != Failed || r.Payment.Failure != NotCharged {
 		return Record{}, refused(r.Payment.State, "have an orphan charge")
+	}
+	if e.Evidence.Captured.Units <= 0 && e.Evidence.Authorized.Units <= 0 {
+		return Record{}, fault.New(fault.Invalid, "no_amount", "an orphan charge needs the amount that was found")
 	}
 	note(&r, e.Evidence)
 	hold(&r, e.Evidence)

@@ -33,7 +33,9 @@ func Transitions() []Transition {
 		{RequiresAction, Sending, "the payer approved: confirm"},
 		{RequiresAction, Expired, "the provider says cancelled or expired"},
 		{RequiresAction, Failed, "the provider says failed"},
+		{RequiresAction, Reversing, "the company cancelled before the payer acted"},
 
+		{Authorized, Authorized, "a check whether the authorization still stands"},
 		{Authorized, Capturing, "the company captures"},
 		{Authorized, Voiding, "the company voids"},
 		{Authorized, Expired, "the provider says the authorization lapsed"},

@@ -114,11 +114,11 @@ func draw(t *rapid.T, r payment.Record) payment.Event {
 	}
 	switch rapid.IntRange(0, 13).Draw(t, "event") {
 	case 0, 1, 2:
-		return payment.Answered{At: at, Epoch: epoch, Evidence: ev, Known: rapid.SampledFrom([]payment.Known{
+		return payment.Answered{At: at, Operation: r.Operation.ID, Epoch: epoch, Evidence: ev, Known: rapid.SampledFrom([]payment.Known{
 			payment.KnownNothing, payment.KnownApproved, payment.KnownDeclined, payment.KnownAction, payment.KnownNotSent,
 		}).Draw(t, "known")}
 	case 3, 4:
-		return payment.Searched{At: at, Epoch: epoch, Evidence: ev, Verdict: rapid.SampledFrom(verdicts).Draw(t, "verdict")}
+		return payment.Searched{At: at, Operation: r.Operation.ID, Epoch: epoch, Evidence: ev, Verdict: rapid.SampledFrom(verdicts).Draw(t, "verdict")}
 	case 5:
 		return payment.Observed{At: at, Verdict: rapid.SampledFrom(verdicts).Draw(t, "verdict"), NextAt: at.Add(time.Minute)}
 	case 6:
@@ -135,7 +135,7 @@ func draw(t *rapid.T, r payment.Record) payment.Event {
 			Reversal: r.Payment.State == payment.Reversing, SendDeadline: at.Add(time.Minute),
 		}}
 	case 11:
-		return payment.GaveUp{At: at, Epoch: epoch, Reason: "seven days"}
+		return payment.GaveUp{At: at, Operation: r.Operation.ID, Epoch: epoch, Reason: "seven days"}
 	case 12:
 		return payment.OrphanFound{At: at, Evidence: payment.Evidence{Captured: twd(100)}}
 	default:

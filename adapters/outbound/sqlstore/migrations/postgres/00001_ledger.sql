@@ -27,6 +27,8 @@ INSERT INTO payment_transition (from_state, to_state) VALUES
     ('REQUIRES_ACTION', 'SENDING'),
     ('REQUIRES_ACTION', 'EXPIRED'),
     ('REQUIRES_ACTION', 'FAILED'),
+    ('REQUIRES_ACTION', 'REVERSING'),
+    ('AUTHORIZED', 'AUTHORIZED'),
     ('AUTHORIZED', 'CAPTURING'),
     ('AUTHORIZED', 'VOIDING'),
     ('AUTHORIZED', 'EXPIRED'),
