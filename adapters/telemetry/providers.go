@@ -35,6 +35,12 @@ func (p providers) Open(ctx context.Context, r outbound.Route) (outbound.Session
 // Types are those of the next.
 func (p providers) Types() []catalogue.Type { return p.next.Types() }
 
+// Read is that of the next.
+func (p providers) Read(typeName string, kind catalogue.Kind, native []byte) (outbound.Form, error) {
+	f, err := p.next.Read(typeName, kind, native)
+	return f, pass(err)
+}
+
 // Credential is that of the next.
 func (p providers) Credential(typeName string, set []byte) (outbound.CredentialForm, error) {
 	f, err := p.next.Credential(typeName, set)

@@ -68,11 +68,13 @@ func (a *App) lookup(
 			return credential.Credential{}, false
 		}
 		if own, ok := x.Credential(k); ok {
-			return own, true
+			// A set that was switched off must not lead the store's money to the company's account.
+			return own, !own.Disabled
 		}
 		k.Store = company.OwnStore
 	}
-	return x.Credential(k)
+	own, ok := x.Credential(k)
+	return own, ok && !own.Disabled
 }
 
 // open decrypts a stored set once per revision.

@@ -23,37 +23,60 @@ func (a *App) execute(
 	// A client that hangs up must not turn a clean payment into an unknown one.
 	ctx = context.WithoutCancel(ctx)
 	answer := a.send(ctx, session, r, d)
-	event := payment.Answered{
-		At: a.Clock.Now(), Epoch: r.Operation.Epoch, Known: answer.Known, Evidence: answer.Evidence,
-	}
-	next, err := payment.Apply(r, event)
+	next, change, body, err := a.result(ctx, r, answer, d)
 	if err != nil {
 		return inbound.Reply{}, err
 	}
-	body := final(next.Payment.State, answer, d)
-	if body != nil {
-		next.Operation.SealedReply, err = a.Secrets.Seal(ctx, storedReply(next.Payment, next.Operation.ID), body)
-		if err != nil {
-			return inbound.Reply{}, err
-		}
-	}
-	change := chained(next, eventName(next.Payment.State), event.At)
-	change.Version, change.Epoch = r.Payment.Version, r.Operation.Epoch
 	committed, err := a.Ledger.Commit(ctx, change)
-	if err != nil {
+	switch {
+	case fault.KindOf(err) == fault.Conflict:
+		// Nothing was stored, and never will be: the answer names a charge that is another payment's. Nobody
+		// knows what that means for this one.
+		if _, doubt, _, err := a.result(ctx, r, outbound.Answer{}, d); err == nil {
+			a.insist(ctx, doubt)
+		}
+		return pending(r.Payment, outbound.Answer{}, d), nil
+	case err != nil:
 		// The provider may have been paid and we cannot say so for certain: never "paid" without a commit.
 		a.insist(ctx, change)
 		return pending(r.Payment, answer, d), nil //nolint:nilerr // "pending" is the answer to an uncertain commit
-	}
-	if committed.Loss != outbound.NoLoss {
+	case committed.Loss != outbound.NoLoss:
 		// Another process took the operation over. It answers from the row, never from what this one knows.
 		return a.fromRow(ctx, r, d)
 	}
 	return a.reply(next, answer, body, d)
 }
 
-// send calls the provider, at most once in the life of the operation.
-func (a *App) send(ctx context.Context, session outbound.Session, r payment.Record, d draft) outbound.Answer {
+// result is the record after an answer, the change that makes it durable, and the reply that goes with it.
+func (a *App) result(
+	ctx context.Context, r payment.Record, answer outbound.Answer, d draft,
+) (payment.Record, outbound.Change, []byte, error) {
+	event := payment.Answered{
+		At: a.Clock.Now(), Operation: r.Operation.ID, Epoch: r.Operation.Epoch, Known: answer.Known, Evidence: answer.Evidence,
+	}
+	next, err := payment.Apply(r, event)
+	if err != nil {
+		return payment.Record{}, outbound.Change{}, nil, err
+	}
+	body := final(next.Payment, answer, d)
+	if body != nil {
+		next.Operation.SealedReply, err = a.Secrets.Seal(ctx, storedReply(next.Payment, next.Operation.ID), body)
+	}
+	if err != nil {
+		// Without its reply the result cannot be replayed. It stays in doubt until a search settles it.
+		if answer.Known == payment.KnownNothing {
+			return payment.Record{}, outbound.Change{}, nil, err
+		}
+		return a.result(ctx, r, outbound.Answer{}, d)
+	}
+	change := chained(next, eventName(next.Payment.State), event.At)
+	change.Version, change.Epoch = r.Payment.Version, r.Operation.Epoch
+	return next, change, body, nil
+}
+
+// send calls the provider, at most once in the life of the operation. Whatever breaks below it after the hand-over
+// leaves the outcome open.
+func (a *App) send(ctx context.Context, session outbound.Session, r payment.Record, d draft) (answer outbound.Answer) {
 	notAfter := r.Operation.SendDeadline.Add(-d.promises.MaxDuration)
 	if !a.Clock.Now().Before(notAfter) {
 		return outbound.Answer{
@@ -62,6 +85,11 @@ func (a *App) send(ctx context.Context, session outbound.Session, r payment.Reco
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.promises.MaxDuration+answerMargin)
 	defer cancel()
+	defer func() {
+		if recover() != nil {
+			answer = outbound.Answer{Reason: "internal", Detail: "the call broke inside the platform"}
+		}
+	}()
 	return session.Send(ctx, outbound.Instruction{
 		Kind: r.Operation.Kind, Payment: r.Payment, Operation: r.Operation,
 		Credential: d.set.plain, CredentialRef: d.set.ref, Form: d.form, NotAfter: notAfter,
@@ -70,15 +98,16 @@ func (a *App) send(ctx context.Context, session outbound.Session, r payment.Reco
 
 // chained makes the change of a record, with its journal entry linked to the chain.
 func chained(r payment.Record, event string, at time.Time) outbound.Change {
-	e := journal.Link(r.Payment.Chain, r.Payment.Stream(), r.Payment.Version, at, event, facts(r, event))
+	e := journal.Link(r.Payment.Chain, r.Payment.Stream(), r.Payment.Version, at, event, facts(r, event, at))
 	r.Payment.Chain = e.Hash
 	return outbound.Change{Record: r, Entry: e}
 }
 
 // facts is the journal's body: what happened, without secrets or personal data.
-func facts(r payment.Record, event string) []byte {
+func facts(r payment.Record, event string, at time.Time) []byte {
 	p, o := r.Payment, r.Operation
 	body, err := json.Marshal(struct {
+		At             string `json:"at"`
 		Event          string `json:"event"`
 		State          string `json:"state"`
 		Failure        string `json:"failure,omitempty"`
@@ -103,7 +132,7 @@ func facts(r payment.Record, event string) []byte {
 		Release        string `json:"release"`
 		TraceID        string `json:"trace_id,omitempty"`
 	}{
-		event, string(p.State), string(p.Failure), p.Type, p.Provider, p.Account, string(p.Environment),
+		at.UTC().Format(time.RFC3339Nano), event, string(p.State), string(p.Failure), p.Type, p.Provider, p.Account, string(p.Environment),
 		string(p.Store), p.OrderNumber, string(p.Amount.Currency), p.Amount.Units, p.Authorized, p.Captured,
 		p.Refunded, p.RefundReserved, p.ProviderTransaction, p.Code, string(o.ID), string(o.Kind),
 		string(o.State), o.Epoch, o.Release, o.TraceID,
@@ -119,14 +148,18 @@ func facts(r payment.Record, event string) []byte {
 func (a *App) abandon(ctx context.Context, r payment.Record) {
 	a.later(ctx, func(ctx context.Context) bool {
 		stored, err := a.Ledger.Load(ctx, r.Payment.Company, r.Payment.ID)
-		if fault.KindOf(err) == fault.NotFound {
-			return false // it may still appear: look again until the attempts are used up
-		}
 		if err != nil {
-			return false
+			return false // not there may still mean not there yet: look again until the attempts are used up
+		}
+		if stored.Operation.ID != r.Operation.ID {
+			// Behind this version the intent may still appear. At it or past it another operation won, and what
+			// that one does is none of ours.
+			return stored.Payment.Version >= r.Payment.Version
 		}
 		now := a.Clock.Now()
-		next, err := payment.Apply(stored, payment.Answered{At: now, Epoch: r.Operation.Epoch, Known: payment.KnownNotSent})
+		next, err := payment.Apply(stored, payment.Answered{
+			At: now, Operation: r.Operation.ID, Epoch: r.Operation.Epoch, Known: payment.KnownNotSent,
+		})
 		if err != nil {
 			return true // somebody else settled it
 		}

@@ -36,6 +36,7 @@ type till struct {
 	sent    map[string]int
 	answers func(ctx context.Context, i outbound.Instruction) outbound.Answer
 	asked   atomic.Int64
+	down    atomic.Bool
 	finds   func(outbound.Question) outbound.Findings
 }
 
@@ -55,6 +56,9 @@ func described() catalogue.Type {
 }
 
 func (p *till) Open(_ context.Context, r outbound.Route) (outbound.Session, error) {
+	if p.down.Load() {
+		return nil, fault.New(fault.Unavailable, "provider_unavailable", "the provider is down")
+	}
 	if r.Type != "TILL_PAY" {
 		return nil, fault.New(fault.Invalid, "unknown_type", "無此付款方式 "+r.Type)
 	}
@@ -62,6 +66,10 @@ func (p *till) Open(_ context.Context, r outbound.Route) (outbound.Session, erro
 }
 
 func (p *till) Types() []catalogue.Type { return []catalogue.Type{described()} }
+
+func (p *till) Read(_ string, k catalogue.Kind, native []byte) (outbound.Form, error) {
+	return tillSession{p}.Form(k, native)
+}
 
 func (p *till) Credential(_ string, set []byte) (outbound.CredentialForm, error) {
 	var c struct {

@@ -18,32 +18,29 @@ func (a *App) claims(r payment.Record, d draft) []outbound.Claim {
 	p, o := r.Payment, r.Operation
 	fingerprint := a.fingerprint(p, o.Kind, d)
 	var all []outbound.Claim
-	add := func(scope outbound.ClaimScope, key string) {
+	add := func(scope outbound.ClaimScope, owner, key string) {
 		if key == "" {
 			return
 		}
 		all = append(all, outbound.Claim{
 			ClaimKey: outbound.ClaimKey{
 				Company: p.Company, Environment: p.Environment, Scope: scope,
-				Hash: a.Secrets.Fingerprint([]byte(strings.Join([]string{p.Provider, string(o.Kind), key}, "\x00"))),
+				Hash: a.Secrets.Fingerprint([]byte(strings.Join([]string{owner, string(o.Kind), key}, "\x00"))),
 			},
 			Fingerprint: fingerprint, Payment: p.ID, Operation: o.ID, At: o.CreatedAt,
 		})
 	}
-	add(outbound.ClaimHeader, d.command.IdempotencyKey)
-	add(outbound.ClaimRequest, strings.ToLower(d.form.RequestID))
+	// The header is one name space for all providers; a provider's own request id is the provider's.
+	add(outbound.ClaimHeader, "", d.command.IdempotencyKey)
+	add(outbound.ClaimRequest, p.Provider, strings.ToLower(d.form.RequestID))
 	return all
 }
 
 // fingerprint is a keyed hash of the request's meaning. Credentials, iv and the till's clock are left out:
 // an honest retry changes them.
 func (a *App) fingerprint(p payment.Payment, k payment.Kind, d draft) [32]byte {
-	store := ""
-	if d.command.Store != nil {
-		store = *d.command.Store
-	}
 	head := strings.Join([]string{
-		string(p.Company), string(p.Environment), p.Type, p.Account, string(k), store,
+		string(p.Company), string(p.Environment), p.Type, p.Account, string(k), string(d.set.store),
 	}, "\x00")
 	return a.Secrets.Fingerprint(append([]byte(head+"\x00"), d.form.Meaning...))
 }
@@ -60,24 +57,41 @@ func (a payments) again(
 			}
 		}
 	}
-	// A request that is running in this process is joined: its answer is this one's.
-	if err := a.running.wait(ctx, held.Payment); err != nil {
-		return inbound.Reply{}, inProgress(string(held.Payment))
+	return a.joined(ctx, session, held.Payment, d)
+}
+
+// joined answers for a payment that may be running in this process: its answer is this request's, too.
+func (a payments) joined(
+	ctx context.Context, session outbound.Session, id payment.ID, d draft,
+) (inbound.Reply, error) {
+	// Who waits must not hold a place at the provider.
+	session.Close()
+	if err := a.running.wait(ctx, id); err != nil {
+		return inbound.Reply{}, &fault.Error{
+			Kind: fault.Conflict, Code: "request_in_progress", Payment: string(id), RetryAfter: retryAfter,
+			Message: "the same request is still running; ask again with the same key", Cause: err,
+		}
 	}
-	r, err := a.Ledger.Load(ctx, d.command.Principal.Company, held.Payment)
+	r, err := a.Ledger.Load(ctx, d.command.Principal.Company, id)
 	if err != nil {
-		return inbound.Reply{}, err
+		// Its key is taken, so it may have been sent.
+		return pending(payment.Payment{ID: id}, outbound.Answer{}, d), nil //nolint:nilerr // see above
 	}
 	if r.Payment.State == payment.Failed && r.Payment.Failure == payment.NotSent {
-		return a.retry(ctx, session, r, d)
+		return a.retry(ctx, r, d)
 	}
 	return a.standing(ctx, r, d)
 }
 
 // retry runs a request again that was certainly never sent, as a new operation of the same payment.
-func (a payments) retry(
-	ctx context.Context, session outbound.Session, r payment.Record, d draft,
-) (inbound.Reply, error) {
+func (a payments) retry(ctx context.Context, r payment.Record, d draft) (inbound.Reply, error) {
+	session, err := a.Providers.Open(ctx, outbound.Route{
+		Type: r.Payment.Type, Payment: r.Payment.ID, Store: d.set.store,
+	})
+	if err != nil {
+		return inbound.Reply{}, err
+	}
+	defer session.Close()
 	o, err := a.operation(ctx, r.Payment, d, payment.KindPay)
 	if err != nil {
 		return inbound.Reply{}, err
@@ -87,6 +101,8 @@ func (a payments) retry(
 	if err != nil {
 		return inbound.Reply{}, err
 	}
+	// This time's credential is the one that a search will need.
+	next.Payment.CredentialRef = d.set.ref
 	change := chained(next, "payment.sending", now)
 	change.Version, change.NewOperation = r.Payment.Version, true
 	finished := a.running.begin(r.Payment.ID)
@@ -95,14 +111,25 @@ func (a payments) retry(
 	switch {
 	case err != nil:
 		a.abandon(ctx, change.Record)
-		return inbound.Reply{}, fault.Wrap(fault.Unavailable, "store_unavailable",
-			"the payment could not be recorded and was not sent; send the same request again later", err)
+		return inbound.Reply{}, notRecorded(err)
 	case committed.Loss == outbound.LostOrder:
 		return a.taken(ctx, committed.Payment, d)
 	case committed.Loss != outbound.NoLoss:
-		return inbound.Reply{}, inProgress(string(r.Payment.ID))
+		// Another request of the same kind was faster.
+		finished()
+		return a.joined(ctx, session, r.Payment.ID, d)
 	}
 	return a.execute(ctx, session, change.Record, d)
+}
+
+// notRecorded is the error of an intent that could not be made durable. Nothing was sent for this request; an
+// earlier one with the same keys keeps its own outcome.
+func notRecorded(cause error) error {
+	return &fault.Error{
+		Kind: fault.Unavailable, Code: "store_unavailable", RetryAfter: retryAfter, Cause: cause,
+		Message: "this request could not be recorded and was not sent; an earlier one with the same keys keeps its outcome; " +
+			"send the same request again later",
+	}
 }
 
 // taken answers a new request for an order number that a live payment holds.

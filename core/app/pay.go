@@ -18,6 +18,9 @@ type payments struct{ *App }
 func (a payments) Pay(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
 	id := payment.ID(a.IDs.New())
 	session, err := a.Providers.Open(ctx, outbound.Route{Type: c.Type, Payment: id, Store: storeOf(c)})
+	if fault.KindOf(err) == fault.Unavailable {
+		return a.whileDown(ctx, c, err)
+	}
 	if err != nil {
 		return inbound.Reply{}, err
 	}
@@ -48,11 +51,11 @@ func (a payments) Pay(ctx context.Context, c inbound.Native) (inbound.Reply, err
 	switch {
 	case err != nil:
 		a.abandon(ctx, change.Record)
-		return inbound.Reply{}, fault.Wrap(fault.Unavailable, "store_unavailable",
-			"the payment could not be recorded and was not sent; send the same request again later", err)
+		return inbound.Reply{}, notRecorded(err)
 	case committed.Loss == outbound.NoLoss:
 		return a.execute(ctx, session, change.Record, d)
 	case committed.Loss == outbound.LostClaim:
+		finished()
 		return a.again(ctx, session, committed.Claim, change.Claims, d)
 	default:
 		return a.taken(ctx, committed.Payment, d)

@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -63,7 +64,7 @@ func TestAnAnswerIsOnlyWhatItProves(t *testing.T) {
 		},
 		"another amount was taken": {
 			answer: outbound.Answer{Known: payment.KnownApproved, Native: []byte(`{"code":"0000"}`), Evidence: payment.Evidence{Captured: money.Amount{Units: 99, Currency: money.TWD}}},
-			class:  inbound.ReplyPending, state: payment.Mismatch, body: `{"code":"0000"}`,
+			class:  inbound.ReplyPending, state: payment.Mismatch,
 		},
 		"another order was paid": {
 			answer: outbound.Answer{Known: payment.KnownApproved, Evidence: payment.Evidence{OrderID: "other"}},
@@ -265,7 +266,7 @@ func TestAHundredEqualRequestsAreOnePayment(t *testing.T) {
 	for i := range replies {
 		wait.Go(func() {
 			reply, err := w.Payments().Pay(t.Context(), w.order("G1"))
-			if err != nil {
+			if err != nil && fault.CodeOf(err) != "request_in_progress" {
 				t.Error(err)
 			}
 			replies[i] = reply
@@ -275,8 +276,12 @@ func TestAHundredEqualRequestsAreOnePayment(t *testing.T) {
 	if got := w.till.transmissions("G1"); got != 1 {
 		t.Errorf("%d transmissions", got)
 	}
-	for _, r := range replies {
-		if r.Class != inbound.ReplyFinal || string(r.Body) != `{"code":"0000"}` || r.Payment != replies[0].Payment {
+	answered := slices.DeleteFunc(replies, func(r inbound.Reply) bool { return r.Payment == "" })
+	if len(answered) < 2 {
+		t.Errorf("%d were answered, nobody joined", len(answered))
+	}
+	for _, r := range answered {
+		if r.Class != inbound.ReplyFinal || string(r.Body) != `{"code":"0000"}` || r.Payment != answered[0].Payment {
 			t.Errorf("%+v %s", r, r.Body)
 		}
 	}

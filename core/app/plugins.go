@@ -38,7 +38,7 @@ func (a plugins) Activate(ctx context.Context, c inbound.ActivatePlugin) (releas
 		return release.Activation{}, err
 	}
 	if r.Status == release.Revoked {
-		return release.Activation{}, fault.New(fault.Conflict, "revoked", "this release was revoked and is never started again")
+		return release.Activation{}, revoked(r)
 	}
 	channel, err := a.channel(ctx, c.Name)
 	if err != nil {
@@ -56,6 +56,10 @@ func (a plugins) Activate(ctx context.Context, c inbound.ActivatePlugin) (releas
 	channel.Generation++
 	channel.UpdatedAt, channel.UpdatedBy, channel.Reason = a.Clock.Now(), c.Actor, c.Reason
 	if err := a.App.Options.Releases.SaveChannel(ctx, channel); err != nil {
+		// What runs must be what the database says: back to that.
+		if stored, again := a.channel(ctx, c.Name); again == nil && stored.Enabled {
+			_ = a.converge(ctx, stored)
+		}
 		return release.Activation{}, err
 	}
 	return release.Activation{
@@ -151,9 +155,17 @@ func (a plugins) converge(ctx context.Context, c release.Channel) error {
 	if err != nil {
 		return err
 	}
+	if r.Status == release.Revoked {
+		return revoked(r)
+	}
 	serves := func(i release.Instance) bool { return i.SHA256 == r.SHA256 && i.State == "serving" }
 	if slices.ContainsFunc(a.Runtime.Instances(c.Name), serves) {
 		return nil
 	}
 	return a.Runtime.Activate(ctx, r)
+}
+
+func revoked(r release.Release) error {
+	return fault.New(fault.Conflict, "revoked",
+		r.Name+" "+r.Version+" was revoked and is never started again; activate another version")
 }

@@ -22,7 +22,9 @@ func (a recovery) FenceDead(ctx context.Context) (int, error) {
 		}
 		for _, r := range left {
 			now := a.Clock.Now()
-			next, err := payment.Apply(r, payment.Answered{At: now, Epoch: r.Operation.Epoch, Known: payment.KnownNothing})
+			next, err := payment.Apply(r, payment.Answered{
+				At: now, Operation: r.Operation.ID, Epoch: r.Operation.Epoch, Known: payment.KnownNothing,
+			})
 			if err != nil {
 				continue // it was settled meanwhile
 			}

@@ -21,12 +21,12 @@ const (
 )
 
 // final is the reply that is stored with the result and replayed byte for byte; nil while nothing is final.
-func final(s payment.State, answer outbound.Answer, d draft) []byte {
-	switch s {
+func final(p payment.Payment, answer outbound.Answer, d draft) []byte {
+	switch p.State {
 	case payment.Succeeded, payment.Authorized, payment.RequiresAction:
 		return native.Append(answer.Native)
 	case payment.Failed:
-		if answer.Known == payment.KnownNotSent {
+		if p.Failure != payment.Declined {
 			return nil
 		}
 		return native.Append(answer.Native, native.Member{Name: labelMember, Value: d.described.MessageFrom})
@@ -69,11 +69,11 @@ func notSent(p payment.Payment, answer outbound.Answer) error {
 // pending is the answer while nobody knows. It is never read as paid or as not paid.
 func pending(p payment.Payment, answer outbound.Answer, d draft) inbound.Reply {
 	r := inbound.Reply{
-		Class: inbound.ReplyPending, Payment: p.ID, State: p.State, Body: answer.Native,
-		MessageFrom: fromPlatform, RetryAfter: retryAfter,
+		Class: inbound.ReplyPending, Payment: p.ID, State: p.State, MessageFrom: fromPlatform, RetryAfter: retryAfter,
 	}
-	if len(answer.Native) > 0 {
-		r.MessageFrom = d.described.MessageFrom
+	if answer.Known == payment.KnownNothing && len(answer.Native) > 0 {
+		// Only members that claim nothing: a client that reads nothing but the code must not hear "paid".
+		r.Body, r.MessageFrom = answer.Native, d.described.MessageFrom
 	}
 	return r
 }
@@ -82,7 +82,8 @@ func pending(p payment.Payment, answer outbound.Answer, d draft) inbound.Reply {
 func (a *App) fromRow(ctx context.Context, r payment.Record, d draft) (inbound.Reply, error) {
 	stored, err := a.Ledger.Load(ctx, r.Payment.Company, r.Payment.ID)
 	if err != nil {
-		return inbound.Reply{}, err
+		// It was sent: whatever keeps us from reading, the outcome is open for the client.
+		return pending(r.Payment, outbound.Answer{}, d), nil //nolint:nilerr // see above
 	}
 	return a.standing(ctx, stored, d)
 }

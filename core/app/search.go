@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/payrack/payrack/core/catalogue"
@@ -35,6 +36,8 @@ func (a payments) Search(ctx context.Context, c inbound.Native) (inbound.Reply, 
 	key := a.Secrets.Fingerprint([]byte(strings.Join([]string{
 		"search", string(c.Principal.Company), string(c.Environment), described.Name, described.Version, set.account,
 		set.wire, set.ref, string(set.plain), string(form.Meaning),
+		// What we have learnt since makes an older record stale.
+		string(known.ID), strconv.FormatInt(known.Version, 10),
 	}, "\x00")))
 	found, err := a.flights.do(ctx, key, a.Clock, func() outbound.Findings {
 		// Others may wait for this search: it does not end with the client that began it.
@@ -51,6 +54,8 @@ func (a payments) Search(ctx context.Context, c inbound.Native) (inbound.Reply, 
 	}
 	reply := inbound.Reply{Payment: known.ID, State: known.State}
 	switch {
+	case otherOrder(found, form):
+		return inbound.Reply{}, searchFailed(outbound.Findings{Failed: true, Reason: "bad_answer"})
 	case len(found.Native) > 0 && (found.Failed || found.Finding == outbound.FindingNotFound):
 		reply.Body = native.Append(found.Native, native.Member{Name: labelMember, Value: described.MessageFrom})
 	case len(found.Native) > 0:
@@ -59,6 +64,12 @@ func (a payments) Search(ctx context.Context, c inbound.Native) (inbound.Reply, 
 		return inbound.Reply{}, searchFailed(found)
 	}
 	return reply, nil
+}
+
+// otherOrder reports whether the provider answered about another order than it was asked for.
+func otherOrder(found outbound.Findings, f outbound.Form) bool {
+	named := found.Evidence.OrderID
+	return named != "" && f.OrderNumber != "" && named != f.OrderNumber
 }
 
 // known is our own payment that the search is about, if there is one; a search works without.

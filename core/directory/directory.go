@@ -40,7 +40,7 @@ type Index struct {
 	clients     map[string]access.Client
 }
 
-// NewIndex indexes a snapshot. Disabled credentials are left out of the look-up.
+// NewIndex indexes a snapshot.
 func NewIndex(s Snapshot) *Index {
 	x := &Index{
 		Snapshot:    s,
@@ -56,9 +56,7 @@ func NewIndex(s Snapshot) *Index {
 		x.stores[StoreKey{t.Company, t.ID}] = t
 	}
 	for _, c := range s.Credentials {
-		if !c.Disabled {
-			x.credentials[CredentialKey{c.Company, c.Store, c.Type, c.Environment}] = c
-		}
+		x.credentials[CredentialKey{c.Company, c.Store, c.Type, c.Environment}] = c
 	}
 	for _, c := range s.Clients {
 		x.clients[c.ID] = c
@@ -75,7 +73,7 @@ func (x *Index) Company(id company.ID) (company.Company, bool) {
 // Store finds a store of a company.
 func (x *Index) Store(k StoreKey) (company.Store, bool) { s, ok := x.stores[k]; return s, ok }
 
-// Credential finds an enabled credential set.
+// Credential finds a credential set, also one that is switched off.
 func (x *Index) Credential(k CredentialKey) (credential.Credential, bool) {
 	c, ok := x.credentials[k]
 	return c, ok

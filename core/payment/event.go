@@ -27,8 +27,8 @@ type Answered struct {
 	// Operation and Epoch name the owner's call: every new operation begins with epoch one again.
 	Operation OperationID
 	Epoch     int64
-	Known    Known
-	Evidence Evidence
+	Known     Known
+	Evidence  Evidence
 }
 
 // Fenced says that the resolver took the operation of a process that died or overran its deadline.

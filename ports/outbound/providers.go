@@ -21,6 +21,10 @@ type Providers interface {
 	// a running process.
 	Types() []catalogue.Type
 
+	// Read checks a native request as Session.Form does, against what is known of the type; it does not need a
+	// running process.
+	Read(typeName string, kind catalogue.Kind, native []byte) (Form, error)
+
 	// Credential checks a stored credential set against the schema of a payment type and reads the members
 	// that are pinned on payments. It fails with fault.Invalid and every wrong member in Fields.
 	Credential(typeName string, set []byte) (CredentialForm, error)

@@ -96,6 +96,15 @@ func newKnown(plugins map[string]*description) *known {
 // Types returns what the installed providers say about themselves, sorted by name.
 func (p *Providers) Types() []catalogue.Type { return slices.Clone(p.known.Load().list) }
 
+// Read checks a native request against what is known of the payment type; no process is needed.
+func (p *Providers) Read(typeName string, kind catalogue.Kind, native []byte) (outbound.Form, error) {
+	t, ok := p.known.Load().types[typeName]
+	if !ok {
+		return outbound.Form{}, unknownType(typeName)
+	}
+	return t.form(kind, native)
+}
+
 // Credential checks a stored credential set against the schema of a payment type.
 func (p *Providers) Credential(typeName string, set []byte) (outbound.CredentialForm, error) {
 	t, ok := p.known.Load().types[typeName]

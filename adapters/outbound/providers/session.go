@@ -27,9 +27,14 @@ func (s *session) Close() { s.lease.Close() }
 
 // Form checks a native request against the columns of an operation.
 func (s *session) Form(kind catalogue.Kind, native []byte) (outbound.Form, error) {
-	columns, ok := s.held.columns[kind]
+	return s.held.form(kind, native)
+}
+
+// form checks a native request against the columns of an operation.
+func (t *paymentType) form(kind catalogue.Kind, native []byte) (outbound.Form, error) {
+	columns, ok := t.columns[kind]
 	if !ok {
-		return outbound.Form{}, fault.New(fault.Unsupported, "operation_unsupported", "the payment type "+s.held.Name+" has no operation "+string(kind))
+		return outbound.Form{}, fault.New(fault.Unsupported, "operation_unsupported", "the payment type "+t.Name+" has no operation "+string(kind))
 	}
 	return columns.Read(native) //nolint:wrapcheck // a fault already
 }
