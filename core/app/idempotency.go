@@ -53,7 +53,8 @@ func (a payments) again(
 		if c.ClaimKey == held.ClaimKey && c.Fingerprint != held.Fingerprint {
 			return inbound.Reply{}, &fault.Error{
 				Kind: fault.Mismatch, Code: "idempotency_mismatch", Payment: string(held.Payment),
-				Message: "this key was used with another request; use a new key for a new payment",
+				Message: "this key was used with another request, which keeps its outcome; look it up before you charge again, " +
+					"and use a new key for a new payment",
 			}
 		}
 	}

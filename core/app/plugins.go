@@ -20,6 +20,16 @@ func (a plugins) Install(ctx context.Context, c inbound.InstallPlugin) (release.
 	if err != nil {
 		return release.Release{}, err
 	}
+	stored, err := a.App.Options.Releases.Get(ctx, described.Name, described.Version)
+	switch {
+	case err == nil && stored.SHA256 != described.SHA256:
+		return release.Release{}, fault.New(fault.Conflict, "version_taken", described.Name+" "+described.Version+
+			" is installed with another digest; a release never changes: build this one under a new version")
+	case err == nil && stored.Status == release.Revoked:
+		return release.Release{}, revoked(stored)
+	case err != nil && fault.KindOf(err) != fault.NotFound:
+		return release.Release{}, err
+	}
 	kept, err := a.Runtime.Keep(ctx, described)
 	if err != nil {
 		return release.Release{}, err

@@ -15,6 +15,10 @@ func TestAppendKeepsTheProvidersBytes(t *testing.T) {
 		{`{}`, `{"message_from":"X<Y>"}`},
 		{``, `{"message_from":"X<Y>"}`},
 		{`[1]`, `{"message_from":"X<Y>"}`},
+		{`{"message_from":"EVIL","id":2019049910005496810}`, `{"id":2019049910005496810,"message_from":"X<Y>"}`},
+		{`{"id":1.50, "message\u005ffrom" : {"a":[1,"}"]}, "b":"x, y"}`, `{"id":1.50,"b":"x, y","message_from":"X<Y>"}`},
+		{`{"info":{"message_from":"inside"}}`, `{"info":{"message_from":"inside"},"message_from":"X<Y>"}`},
+		{`{"a":"a\\b"}`, `{"a":"a\\b","message_from":"X<Y>"}`},
 	} {
 		if got := string(native.Append([]byte(c.in), label)); got != c.want {
 			t.Errorf("Append(%q) = %q, want %q", c.in, got, c.want)

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -170,6 +171,11 @@ func TestKillCore(t *testing.T) {
 	go func() { _, _ = p.send(http.MethodPost, p.HTTPURL+linePayPath, encode(t, body)) }()
 	<-between.arrived
 	sandbox := p.SandboxPID
+	t.Cleanup(func() {
+		if alive(sandbox) {
+			_ = syscall.Kill(sandbox, syscall.SIGKILL)
+		}
+	})
 	p.kill()
 	between.hold(false, false)
 	between.drop()
@@ -191,8 +197,11 @@ func TestKillCore(t *testing.T) {
 		} `json:"data"`
 	}
 	decode(t, q.do(http.MethodGet, q.HTTPURL+"/v2/payments?order_number=CORE-1", nil).body, &page)
-	if len(page.Data) != 1 || page.Data[0].State != "UNKNOWN" {
-		t.Errorf("after the restart: %+v, want one payment, UNKNOWN", page.Data)
+	// SQLite has one process, so what another life left is fenced at once. On PostgreSQL the other life might be a
+	// replica that still waits for its answer: its operation is open until the send deadline has passed.
+	open := map[string]bool{"UNKNOWN": true, "SENDING": strings.HasPrefix(q.DatabaseURL, "postgres")}
+	if len(page.Data) != 1 || !open[page.Data[0].State] {
+		t.Errorf("after the restart: %+v, want one payment, in doubt", page.Data)
 	}
 	if again := q.post(linePayPath, body); again.status == http.StatusOK {
 		t.Errorf("the same request again: %s", again)
