@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -26,7 +27,7 @@ func (h *Host) Describe(ctx context.Context, path string) (info Info, digest str
 	defer cancel()
 	img, err := loadImage(path, h.dir, h.options.AllowDynamic)
 	if err != nil {
-		return Info{}, "", &Refused{Code: CodeProtocolUnsupported, Message: err.Error(), cause: err}
+		return Info{}, "", unreadable(path, err)
 	}
 	defer img.release()
 	out, err := h.runInfo(ctx, img)
@@ -41,6 +42,20 @@ func (h *Host) Describe(ctx context.Context, path string) (info Info, digest str
 		return Info{}, "", &Refused{Code: CodeInfoMismatch, Message: "the plugin's description is not acceptable: " + oneLine(err), cause: err}
 	}
 	return info, img.digest, nil
+}
+
+// unreadable says what is wrong with a file that was never started.
+func unreadable(path string, err error) *Refused {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &Refused{Code: CodeBinaryMissing, Message: "there is no file " + path, cause: err}
+	case errors.Is(err, fs.ErrPermission):
+		return &Refused{Code: CodeBinaryMissing, Message: path + " cannot be read by this user: permission denied", cause: err}
+	case errors.Is(err, errDamaged):
+		return &Refused{Code: CodeBinaryDamaged, Message: err.Error(), cause: err}
+	default:
+		return &Refused{Code: CodeProtocolUnsupported, Message: err.Error(), cause: err}
+	}
 }
 
 func (h *Host) runInfo(ctx context.Context, img *image) ([]byte, error) {

@@ -8,11 +8,14 @@ import (
 	"sort"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Host runs the plugins of one payrack process.
 type Host struct {
 	options Options
+	tracer  trace.Tracer
 	dir     string
 	lock    *os.File
 
@@ -36,7 +39,10 @@ func New(o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{options: o, dir: dir, lock: lock, hurry: make(chan struct{}), slots: map[string]*Slot{}}
+	h := &Host{
+		options: o, tracer: o.TracerProvider.Tracer("github.com/payrack/payrack/plugins/host"),
+		dir: dir, lock: lock, hurry: make(chan struct{}), slots: map[string]*Slot{},
+	}
 	h.life, h.end = context.WithCancel(context.Background()) //nolint:forbidigo // no caller lives as long as the host
 	h.starts, h.endStarts = context.WithCancel(h.life)
 	return h, nil

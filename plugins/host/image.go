@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"debug/elf"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -81,10 +82,28 @@ func (i *image) release() {
 	}
 }
 
+// errDamaged says that a file was an executable once.
+var errDamaged = errors.New("the file is cut short or damaged: copy it again")
+
+// damage tells an executable that was cut short from a file that never was one.
+func damage(f io.ReaderAt) error {
+	head := make([]byte, len(elf.ELFMAG))
+	switch n, _ := f.ReadAt(head, 0); {
+	case n == 0:
+		return fmt.Errorf("it is empty; %w", errDamaged)
+	case string(head[:n]) == elf.ELFMAG[:n]:
+		return errDamaged
+	}
+	return nil
+}
+
 // checkELF refuses scripts and binaries that bring in code which was not hashed.
 func checkELF(f io.ReaderAt, allowDynamic bool) error {
 	binary, err := elf.NewFile(f)
 	if err != nil {
+		if err := damage(f); err != nil {
+			return err
+		}
 		return fmt.Errorf("it is no ELF executable; build the plugin with CGO_ENABLED=0 GOOS=linux")
 	}
 	defer func() { _ = binary.Close() }()

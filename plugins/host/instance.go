@@ -45,8 +45,9 @@ type instance struct {
 	dir     string
 	started time.Time
 
-	life    context.Context //nolint:containedctx // ends all calls of this instance at once
+	life    context.Context //nolint:containedctx // its end closes the connection and so ends all calls at once
 	end     context.CancelFunc
+	uncut   func() bool // keeps the end of life from closing the connection
 	refs    atomic.Int64
 	leases  atomic.Int64
 	drained chan struct{}
@@ -130,6 +131,7 @@ func (i *instance) bury(onExit func()) {
 	case <-i.relayed:
 	case <-time.After(2 * pipeGrace):
 	}
+	i.uncut() // closed here, so that nothing of it is left when ended says so
 	i.end()
 	_ = i.conn.Close()
 	<-i.relayed

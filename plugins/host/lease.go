@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	otelcodes "go.opentelemetry.io/otel/codes"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -45,32 +46,32 @@ func (l *Lease) Close() {
 // Pay starts a payment. Like all money-moving calls it needs a context with a deadline, is never repeated,
 // and answers Unknown for everything that is not a readable answer of the plugin.
 func (l *Lease) Pay(ctx context.Context, r provider.PayRequest) provider.Answer {
-	return move(ctx, l, payToWire(r), l.instance.client.Pay)
+	return move(ctx, l, payToWire(r), providerv1.ProviderService_Pay_FullMethodName, l.instance.client.Pay)
 }
 
 // Confirm finishes a payment that the payer approved.
 func (l *Lease) Confirm(ctx context.Context, r provider.ConfirmRequest) provider.Answer {
-	return move(ctx, l, confirmToWire(r), l.instance.client.Confirm)
+	return move(ctx, l, confirmToWire(r), providerv1.ProviderService_Confirm_FullMethodName, l.instance.client.Confirm)
 }
 
 // Capture takes an authorized amount.
 func (l *Lease) Capture(ctx context.Context, r provider.CaptureRequest) provider.Answer {
-	return move(ctx, l, captureToWire(r), l.instance.client.Capture)
+	return move(ctx, l, captureToWire(r), providerv1.ProviderService_Capture_FullMethodName, l.instance.client.Capture)
 }
 
 // Void cancels an authorization.
 func (l *Lease) Void(ctx context.Context, r provider.VoidRequest) provider.Answer {
-	return move(ctx, l, voidToWire(r), l.instance.client.Void)
+	return move(ctx, l, voidToWire(r), providerv1.ProviderService_Void_FullMethodName, l.instance.client.Void)
 }
 
 // Refund gives captured money back.
 func (l *Lease) Refund(ctx context.Context, r provider.RefundRequest) provider.Answer {
-	return move(ctx, l, refundToWire(r), l.instance.client.Refund)
+	return move(ctx, l, refundToWire(r), providerv1.ProviderService_Refund_FullMethodName, l.instance.client.Refund)
 }
 
 // Search asks what the provider knows.
 func (l *Lease) Search(ctx context.Context, r provider.SearchRequest) provider.SearchAnswer {
-	answer, f := call(ctx, l, searchToWire(r), l.instance.client.Search)
+	answer, f := call(ctx, l, searchToWire(r), providerv1.ProviderService_Search_FullMethodName, l.instance.client.Search)
 	if f != nil {
 		return provider.SearchAnswer{Failure: f}
 	}
@@ -79,7 +80,7 @@ func (l *Lease) Search(ctx context.Context, r provider.SearchRequest) provider.S
 
 // CheckMandate asks about a stored approval.
 func (l *Lease) CheckMandate(ctx context.Context, r provider.CheckMandateRequest) provider.MandateAnswer {
-	answer, f := call(ctx, l, checkMandateToWire(r), l.instance.client.CheckMandate)
+	answer, f := call(ctx, l, checkMandateToWire(r), providerv1.ProviderService_CheckMandate_FullMethodName, l.instance.client.CheckMandate)
 	if f != nil {
 		return provider.MandateAnswer{Failure: f}
 	}
@@ -88,7 +89,7 @@ func (l *Lease) CheckMandate(ctx context.Context, r provider.CheckMandateRequest
 
 // ExpireMandate ends a stored approval.
 func (l *Lease) ExpireMandate(ctx context.Context, r provider.ExpireMandateRequest) provider.MandateAnswer {
-	answer, f := call(ctx, l, expireMandateToWire(r), l.instance.client.ExpireMandate)
+	answer, f := call(ctx, l, expireMandateToWire(r), providerv1.ProviderService_ExpireMandate_FullMethodName, l.instance.client.ExpireMandate)
 	if f != nil {
 		return provider.MandateAnswer{Failure: f}
 	}
@@ -97,7 +98,7 @@ func (l *Lease) ExpireMandate(ctx context.Context, r provider.ExpireMandateReque
 
 // ParseNotification reads what the provider pushed. The error says that the plugin gave no answer.
 func (l *Lease) ParseNotification(ctx context.Context, n provider.Notification) (provider.NotificationAnswer, error) {
-	answer, f := call(ctx, l, notificationToWire(n), l.instance.client.ParseNotification)
+	answer, f := call(ctx, l, notificationToWire(n), providerv1.ProviderService_ParseNotification_FullMethodName, l.instance.client.ParseNotification)
 	if f != nil {
 		return provider.NotificationAnswer{}, &Unavailable{Name: l.slot.name, Why: WhyRestarting, Detail: f.Detail}
 	}
@@ -106,9 +107,9 @@ func (l *Lease) ParseNotification(ctx context.Context, n provider.Notification) 
 
 // move runs a money-moving call.
 func move[Request proto.Message, Response interface{ GetAnswer() *providerv1.Answer }](
-	ctx context.Context, l *Lease, r Request, rpc func(context.Context, Request, ...grpc.CallOption) (Response, error),
+	ctx context.Context, l *Lease, r Request, method string, rpc func(context.Context, Request, ...grpc.CallOption) (Response, error),
 ) provider.Answer {
-	answer, f := call(ctx, l, r, rpc)
+	answer, f := call(ctx, l, r, method, rpc)
 	switch {
 	case f == nil:
 		return answerFromWire(answer.GetAnswer())
@@ -122,7 +123,7 @@ func move[Request proto.Message, Response interface{ GetAnswer() *providerv1.Ans
 // call hands a request to the plugin, once. A Failure with EffectNone is only given for what is known
 // before gRPC has the request; a status of gRPC proves nothing about what the plugin has done.
 func call[Request proto.Message, Response any](
-	ctx context.Context, l *Lease, r Request, rpc func(context.Context, Request, ...grpc.CallOption) (Response, error),
+	ctx context.Context, l *Lease, r Request, method string, rpc func(context.Context, Request, ...grpc.CallOption) (Response, error),
 ) (Response, *provider.Failure) {
 	var none Response
 	_, deadline := ctx.Deadline()
@@ -138,12 +139,11 @@ func call[Request proto.Message, Response any](
 	case proto.Size(r) > handshake.MaxMessage-1024:
 		return none, notHandedOver(provider.ReasonInvalid, "the request is longer than 1 MiB")
 	}
-	// The drain deadline cuts calls off by the end of the instance's life.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(l.instance.life, cancel)() //nolint:contextcheck // two lives end this call
+	ctx, span := l.slot.host.startCall(ctx, method)
+	defer span.End()
 	answer, err := rpc(ctx, r)
 	if err != nil {
+		span.SetStatus(otelcodes.Error, status.Code(err).String())
 		return none, unknownStatus(err)
 	}
 	return answer, nil

@@ -39,6 +39,8 @@ func TestMain(m *testing.M) {
 		playPlugin(myRole())
 	case os.Getenv("PAYRACK_TEST_HOST") != "":
 		playHost()
+	case os.Getenv("PAYRACK_TEST_GATEWAY") != "":
+		playGateway()
 	default:
 		code := m.Run()
 		_ = os.RemoveAll(sharedDir())
@@ -79,7 +81,7 @@ var (
 )
 
 // release makes a plugin binary with that role.
-func release(t *testing.T, r role) host.Release {
+func release(t testing.TB, r role) host.Release {
 	t.Helper()
 	releasesMu.Lock()
 	defer releasesMu.Unlock()
@@ -123,7 +125,7 @@ func release(t *testing.T, r role) host.Release {
 }
 
 // newHost makes a host that is closed, and found clean, at the end of the test.
-func newHost(t *testing.T, change ...func(*host.Options)) *host.Host {
+func newHost(t testing.TB, change ...func(*host.Options)) *host.Host {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "prh") //nolint:usetesting // a socket path must be short
 	if err != nil {
@@ -152,7 +154,7 @@ func newHost(t *testing.T, change ...func(*host.Options)) *host.Host {
 	return h
 }
 
-func activate(t *testing.T, h *host.Host, r role, settings string) host.Activation {
+func activate(t testing.TB, h *host.Host, r role, settings string) host.Activation {
 	t.Helper()
 	a, err := h.Slot(pluginName).Activate(t.Context(), release(t, r), []byte(settings))
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -202,6 +203,8 @@ func (p *testProvider) Pay(ctx context.Context, r provider.PayRequest) provider.
 		return provider.Approved(provider.Result{}, provider.Native{Body: body})
 	case "label":
 		return approved(p.settings.Label)
+	case "get":
+		return p.askGateway(ctx, r, rest)
 	case "closed":
 		return approved(strconv.FormatBool(p.closed.Load()))
 	case "trace":
@@ -214,6 +217,20 @@ func (p *testProvider) Pay(ctx context.Context, r provider.PayRequest) provider.
 		p.host.Log.LogAttrs(ctx, slog.LevelInfo, "from the plugin", slog.String("order", r.Reference.OrderID))
 	}
 	return approved("ok")
+}
+
+// askGateway pays at an HTTP gateway, as a provider does.
+func (p *testProvider) askGateway(ctx context.Context, r provider.PayRequest, url string) provider.Answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{"orderId":"o","amount":229}`))
+	if err != nil {
+		return provider.NotSent(provider.ReasonInternal, "", "no request")
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := p.host.HTTP.Do(ctx, r.Call, req)
+	if sendErr, failed := errors.AsType[*provider.SendError](err); failed {
+		return sendErr.Answer()
+	}
+	return provider.Approved(provider.Result{Reference: r.Reference}, provider.Native{Body: res.Body})
 }
 
 func cwd() string {

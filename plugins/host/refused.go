@@ -9,6 +9,10 @@ type Code string
 const (
 	// CodeDigestMismatch: the file is not the installed one.
 	CodeDigestMismatch Code = "digest_mismatch"
+	// CodeBinaryMissing: there is no file at the path, or it cannot be read. Only Describe says this.
+	CodeBinaryMissing Code = "binary_missing"
+	// CodeBinaryDamaged: the file begins as an executable and is cut short or damaged. Only Describe says this.
+	CodeBinaryDamaged Code = "binary_damaged"
 	// CodeProtocolUnsupported: the binary is no payrack plugin, or one of another major contract.
 	CodeProtocolUnsupported Code = "protocol_unsupported"
 	// CodeStartCrashed: the process could not be started or ended before it served.

@@ -77,15 +77,17 @@ func (s *Slot) Acquire(ctx context.Context) (*Lease, error) {
 	if !s.calls.enter(ctx, patience) {
 		return nil, &Unavailable{Name: s.name, Why: WhyOverloaded}
 	}
+	if l := s.pick(); l != nil {
+		return l, nil
+	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
 		s.mu.Lock()
 		changed, why, hopeless, detail := s.changed, s.why(), s.hopeless(), s.detail
 		s.mu.Unlock()
-		if in := s.current.Load(); in != nil && in.healthy.Load() && in.reachable() && in.acquire() {
-			in.leases.Add(1)
-			return &Lease{instance: in, slot: s}, nil
+		if l := s.pick(); l != nil { // after the look at changed, so that no change is missed
+			return l, nil
 		}
 		if !hopeless {
 			select {
@@ -98,6 +100,16 @@ func (s *Slot) Acquire(ctx context.Context) (*Lease, error) {
 		s.calls.leave()
 		return nil, &Unavailable{Name: s.name, Why: why, Detail: detail}
 	}
+}
+
+// pick takes a reference on the serving instance, or returns nil if none can take calls now.
+func (s *Slot) pick() *Lease {
+	in := s.current.Load()
+	if in == nil || !in.healthy.Load() || !in.reachable() || !in.acquire() {
+		return nil
+	}
+	in.leases.Add(1)
+	return &Lease{instance: in, slot: s}
 }
 
 // hopeless reports whether waiting cannot help.

@@ -16,12 +16,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	goplugin "github.com/hashicorp/go-plugin/runner"
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
-	"go.opentelemetry.io/otel/propagation"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/stats"
 
 	"github.com/payrack/payrack/plugins/internal/handshake"
 	"github.com/payrack/payrack/plugins/internal/wire/providerv1"
@@ -108,6 +104,9 @@ func (s *Slot) launch(ctx context.Context, d desired) (*instance, *Refused) {
 	}
 	in.client = providerv1.NewProviderServiceClient(in.conn)
 	in.life, in.end = context.WithCancel(s.host.life)
+	// One watch for all calls: a context of its own for each would cost every payment a registration in a
+	// list that all share.
+	in.uncut = context.AfterFunc(in.life, func() { _ = in.conn.Close() }) //nolint:contextcheck // an instance outlives the order to start it
 	in.image.retain()
 	in.setState(StateHandshaken)
 	s.add(in)
@@ -142,12 +141,10 @@ func (s *Slot) dial(in *instance, address net.Addr, config *plugin.ClientConfig)
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0),
 		grpc.WithNoProxy(),
-		grpc.WithStatsHandler(otelgrpc.NewClientHandler(
-			otelgrpc.WithTracerProvider(s.host.options.TracerProvider),
-			otelgrpc.WithMeterProvider(metricnoop.NewMeterProvider()),
-			otelgrpc.WithPropagators(propagation.TraceContext{}),
-			otelgrpc.WithFilter(func(i *stats.RPCTagInfo) bool { return traced(i.FullMethodName) }),
-		)),
+		// A window of its own size switches gRPC's probing for a better one off, which costs a ping and its
+		// answer, two writes and two wake-ups, for about every call.
+		grpc.WithStaticStreamWindowSize(handshake.StreamWindow),
+		grpc.WithStaticConnWindowSize(handshake.ConnWindow),
 	)
 }
 
@@ -164,19 +161,6 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 		c.broken.Store(true)
 	}
 	return n, err
-}
-
-// traced leaves out what is not a call about a payment.
-func traced(method string) bool {
-	switch method {
-	case providerv1.ProviderService_GetInfo_FullMethodName,
-		providerv1.ProviderService_Configure_FullMethodName,
-		providerv1.ProviderService_Health_FullMethodName,
-		providerv1.ProviderService_Telemetry_FullMethodName:
-		return false
-	default:
-		return true
-	}
 }
 
 // prepare asks who it is, configures it, and checks that it is ready. Every step has a deadline.

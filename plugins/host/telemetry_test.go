@@ -2,11 +2,13 @@ package host_test
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 
 	"github.com/payrack/payrack/plugins/host"
@@ -84,5 +86,43 @@ func TestTraceCrossesTheBorder(t *testing.T) {
 		if ended.Name() == "payrack.provider.v1.ProviderService/Health" {
 			t.Error("pings are traced")
 		}
+	}
+}
+
+// What nobody records still belongs to somebody's trace: its ids cross the border, and no span comes back.
+func TestTraceIDsCrossTheBorderUnrecorded(t *testing.T) {
+	t.Parallel()
+	for name, tracers := range map[string]trace.TracerProvider{
+		"never sampled":    sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample())),
+		"no tracer at all": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var came atomic.Int64
+			h := newHost(t, func(o *host.Options) {
+				o.TracerProvider = tracers
+				o.Spans = func(host.Source, *coltracepb.ExportTraceServiceRequest) { came.Add(1) }
+			})
+			activate(t, h, role{Version: "1.0.0"}, "")
+			state, err := trace.ParseTraceState("vendor=value")
+			if err != nil {
+				t.Fatal(err)
+			}
+			parent := trace.NewSpanContext(trace.SpanContextConfig{
+				TraceID: trace.TraceID{7, 1}, SpanID: trace.SpanID{2}, TraceState: state, Remote: true,
+			})
+			l := acquire(t, h)
+			answer := text(t, l.Pay(trace.ContextWithRemoteSpanContext(withTime(t, 5*time.Second), parent), payment("trace")))
+			if answer != parent.TraceID().String() {
+				t.Errorf("the plugin saw trace %s, want %s", answer, parent.TraceID())
+			}
+			l.Close()
+			if err := h.Slot(pluginName).Disable(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if n := came.Load(); n != 0 {
+				t.Errorf("%d batches of spans came from a trace that is not recorded", n)
+			}
+		})
 	}
 }

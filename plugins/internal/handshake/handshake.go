@@ -26,3 +26,10 @@ const MaxMessage = 1 << 20
 
 // MaxNative is the largest native body in bytes.
 const MaxNative = 64 << 10
+
+// Flow control windows of HTTP/2 in bytes, for one call and for all of one connection. Each side tells its
+// own, so they may change. MaxMessage and the largest number of calls that write at once fit.
+const (
+	StreamWindow = 2 << 20
+	ConnWindow   = 16 << 20
+)

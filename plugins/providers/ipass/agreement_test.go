@@ -52,7 +52,7 @@ func openSandbox(t *testing.T) sandboxed {
 	if err := json.Unmarshal(ipasssandbox.Dialect().Settings(web.URL), &settings); err != nil {
 		t.Fatal(err)
 	}
-	settings.Timeouts = ipass.Timeouts{Pay: ipass.Duration(2 * time.Second), Search: ipass.Duration(5 * time.Second)}
+	settings.Timeouts = provider.Timeouts{Pay: provider.Duration(2 * time.Second), Search: provider.Duration(5 * time.Second)}
 	p, err := ipass.Open(t.Context(), settings, provider.Host{HTTP: provider.NewClient(provider.ClientOptions{})})
 	if err != nil {
 		t.Fatal(err)

@@ -165,7 +165,7 @@ func open(t *testing.T, url string, edit func(*ipass.Settings)) openProvider {
 
 func openLogging(t *testing.T, url string, log *slog.Logger, edit func(*ipass.Settings)) openProvider {
 	t.Helper()
-	s := ipass.Settings{Endpoints: ipass.Endpoints{Live: url, Test: url}}
+	s := ipass.Settings{Endpoints: provider.Endpoints{Live: url, Test: url}}
 	if edit != nil {
 		edit(&s)
 	}

@@ -16,23 +16,23 @@ func (p *Provider) Pay(ctx context.Context, r provider.PayRequest) provider.Answ
 	defer cancel()
 	c, err := credentialOf(r.Call)
 	if err != nil {
-		return answerOf(notSent(provider.ReasonAuth, err))
+		return provider.NothingSent(provider.ReasonAuth, err).Answer()
 	}
 	if !r.Capture {
-		return answerOf(notSent(provider.ReasonUnsupported, errors.New("capture false is not supported: iPASS payments are captured at once")))
+		return provider.NothingSent(provider.ReasonUnsupported, errors.New("capture false is not supported: iPASS payments are captured at once")).Answer()
 	}
 	iv, err := c.clientIV()
 	if err != nil {
-		return answerOf(notSent(provider.ReasonInvalid, err))
+		return provider.NothingSent(provider.ReasonInvalid, err).Answer()
 	}
 	reqID := requestID(r.Call)
 	clear, discountable, err := p.clearPay(r, reqID)
 	if err != nil {
-		return answerOf(notSent(provider.ReasonInvalid, err))
+		return provider.NothingSent(provider.ReasonInvalid, err).Answer()
 	}
 	a, refused, failure := p.exchange(ctx, r.Call, c, iv, p.wire.Paths.Pay, clear)
 	if failure != nil {
-		return answerOf(failure)
+		return failure.Answer()
 	}
 	if err := a.isAbout(reqID, r.Reference.OrderID); err != nil {
 		return p.distrust(ctx, r.Call, a, err)
@@ -76,7 +76,7 @@ func (p *Provider) paid(ctx context.Context, r provider.PayRequest, a answer, re
 func (p *Provider) distrust(ctx context.Context, call provider.Call, a answer, err error) provider.Answer {
 	p.host.Log.WarnContext(ctx, "the answer does not fit the request; the outcome is unknown",
 		slog.String("operation_id", call.OperationID), slog.String("return_code", a.ReturnCode), slog.String("problem", err.Error()))
-	return answerOf(badAnswer(err))
+	return provider.BadAnswer(err).Answer()
 }
 
 // isAbout checks what may be absent and must not differ.

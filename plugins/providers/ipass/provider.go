@@ -50,8 +50,8 @@ var searchAnswer []byte
 
 // Provider is the iPASS provider. It keeps no state between calls.
 type Provider struct {
-	endpoints Endpoints
-	timeouts  Timeouts
+	endpoints provider.Endpoints
+	timeouts  provider.Timeouts
 	wire      Wire
 	host      provider.Host
 	http      *provider.Client

@@ -17,10 +17,10 @@ func (p *Provider) Search(ctx context.Context, r provider.SearchRequest) provide
 	defer cancel()
 	c, err := credentialOf(r.Call)
 	if err != nil {
-		return failed(notSent(provider.ReasonAuth, err))
+		return failed(provider.NothingSent(provider.ReasonAuth, err))
 	}
 	if r.Reference.OrderID == "" {
-		return failed(notSent(provider.ReasonInvalid, errors.New("order_number is missing: iPASS finds a payment by it only")))
+		return failed(provider.NothingSent(provider.ReasonInvalid, errors.New("order_number is missing: iPASS finds a payment by it only")))
 	}
 	// Only the client's own search is the request that the client's iv and req_id were made for; they have
 	// served already when the platform searches.
@@ -28,27 +28,27 @@ func (p *Provider) Search(ctx context.Context, r provider.SearchRequest) provide
 	if r.Purpose == provider.PurposeClient {
 		reqID = requestID(r.Call)
 		if iv, err = c.clientIV(); err != nil {
-			return failed(notSent(provider.ReasonInvalid, err))
+			return failed(provider.NothingSent(provider.ReasonInvalid, err))
 		}
 	}
 	clear, err := p.clearSearch(reqID, r.Reference.OrderID)
 	if err != nil {
-		return failed(notSent(provider.ReasonInvalid, err))
+		return failed(provider.NothingSent(provider.ReasonInvalid, err))
 	}
 	a, refused, failure := p.exchange(ctx, r.Call, c, iv, p.wire.Paths.Search, clear)
 	if failure != nil {
 		return failed(failure)
 	}
 	if err := a.isAbout(reqID, r.Reference.OrderID); err != nil {
-		return failed(badAnswer(err))
+		return failed(provider.BadAnswer(err))
 	}
 	switch class := p.wire.class(a.ReturnCode).Class; {
 	case class == classSuccess && !refused && a.ReqID == "":
-		return failed(badAnswer(errors.New("success without our req_id")))
+		return failed(provider.BadAnswer(errors.New("success without our req_id")))
 	case class == classSuccess && !refused:
 		f, err := p.findings(a)
 		if err != nil {
-			return failed(badAnswer(err))
+			return failed(provider.BadAnswer(err))
 		}
 		return provider.SearchAnswer{Findings: &f, Native: a.body()}
 	case class == classNotFound && !refused:

@@ -142,7 +142,7 @@ func TestSearchRefusesBeforeSending(t *testing.T) {
 func TestSearchTooSlow(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, always(reply{clear: `{}`, wait: time.Minute}))
-	p := open(t, g.URL, func(s *ipass.Settings) { s.Timeouts.Search = ipass.Duration(50 * time.Millisecond) })
+	p := open(t, g.URL, func(s *ipass.Settings) { s.Timeouts.Search = provider.Duration(50 * time.Millisecond) })
 	if f := p.Search(t.Context(), searchRequest(t, provider.PurposeResolve, nil)).Failure; f == nil || f.Reason != provider.ReasonTimeout {
 		t.Errorf("got %+v", f)
 	}

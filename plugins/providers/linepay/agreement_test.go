@@ -50,7 +50,7 @@ func openSandbox(t *testing.T) sandboxed {
 	if err := json.Unmarshal(linepaysandbox.Dialect().Settings(web.URL), &settings); err != nil {
 		t.Fatal(err)
 	}
-	settings.Timeouts = linepay.Timeouts{Pay: linepay.Duration(2 * time.Second), Search: linepay.Duration(5 * time.Second)}
+	settings.Timeouts = provider.Timeouts{Pay: provider.Duration(2 * time.Second), Search: provider.Duration(5 * time.Second)}
 	p, err := linepay.Open(t.Context(), settings, provider.Host{HTTP: provider.NewClient(provider.ClientOptions{})})
 	if err != nil {
 		t.Fatal(err)

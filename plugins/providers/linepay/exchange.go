@@ -3,11 +3,20 @@ package linepay
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 
 	"github.com/payrack/payrack/plugins/sdk/provider"
+)
+
+// The texts of this package's errors hold no value of the client and no secret, so that they may reach the
+// operator.
+var (
+	errRequest     = errors.New("the request cannot be formed")
+	errEnvironment = errors.New("the environment is neither live nor test")
+	errStatus      = errors.New("LINE Pay answered another HTTP status than 200")
 )
 
 // request is one request to LINE Pay.
@@ -26,24 +35,21 @@ type request struct {
 // exchange sends one request and reads the answer's envelope. The failure says how much is known if there
 // is no envelope.
 func (p *Provider) exchange(ctx context.Context, call provider.Call, m merchant, r request) (envelope, *provider.Failure) {
-	base, err := p.endpoints.of(call.Environment)
-	if err != nil {
-		return envelope{}, notSent(provider.ReasonInternal, err)
+	base, ok := p.gateways[call.Environment]
+	if !ok {
+		return envelope{}, provider.NothingSent(provider.ReasonInternal, errEnvironment)
 	}
-	target, err := base.Parse("/" + m.Version + r.path)
+	path, err := url.PathUnescape("/" + m.Version + r.path)
 	if err != nil {
-		return envelope{}, notSent(provider.ReasonInvalid, errRequest)
+		return envelope{}, provider.NothingSent(provider.ReasonInvalid, errRequest)
 	}
-	target.RawQuery = r.query.Encode()
+	target := *base
+	target.Path, target.RawPath, target.RawQuery = path, "/"+m.Version+r.path, r.query.Encode()
+	req := &http.Request{Method: r.method, URL: &target, Header: make(http.Header, 8)}
 	payload := target.RawQuery
-	var body io.Reader
 	if r.method == http.MethodPost {
-		payload, body = string(r.body), bytes.NewReader(r.body)
-	}
-	ctx = provider.WithTemplate(ctx, "/"+m.Version+r.template)
-	req, err := http.NewRequestWithContext(ctx, r.method, target.String(), body)
-	if err != nil {
-		return envelope{}, notSent(provider.ReasonInternal, errRequest)
+		payload = string(r.body)
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
 	}
 	setHeader(req, "Content-Type", "application/json; charset=UTF-8")
 	setHeader(req, "Accept", "application/json")
@@ -53,20 +59,20 @@ func (p *Provider) exchange(ctx context.Context, call provider.Call, m merchant,
 	}
 	m.authenticate(req, payload)
 
-	resp, err := p.http.Do(ctx, call, req)
+	resp, err := p.http.Do(provider.WithTemplate(ctx, "/"+m.Version+r.template), call, req)
 	if err != nil {
-		return envelope{}, sendFailure(err)
+		return envelope{}, provider.FailureOf(err)
 	}
 	// LINE Pay answers 200 to every business outcome; any other status says nothing about the payment.
 	if resp.Status != http.StatusOK {
 		if statusErr := resp.StatusError(); statusErr != nil {
 			return envelope{}, statusErr.Failure()
 		}
-		return envelope{}, badAnswer(errStatus)
+		return envelope{}, provider.BadAnswer(errStatus)
 	}
 	e, err := read(resp.Body)
 	if err != nil {
-		return envelope{}, badAnswer(err)
+		return envelope{}, provider.BadAnswer(err)
 	}
 	return e, nil
 }

@@ -19,7 +19,7 @@ func PayBody(version string, r provider.PayRequest) ([]byte, error) {
 func PayOutcome(r provider.PayRequest, raw []byte) provider.Answer {
 	e, err := read(raw)
 	if err != nil {
-		return answerOf(badAnswer(err))
+		return provider.BadAnswer(err).Answer()
 	}
 	return payOutcome(r, e)
 }

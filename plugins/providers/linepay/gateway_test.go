@@ -130,7 +130,7 @@ func open(t *testing.T, url string, edit func(*linepay.Settings)) openProvider {
 
 func openLogging(t *testing.T, url string, log *slog.Logger, edit func(*linepay.Settings)) openProvider {
 	t.Helper()
-	s := linepay.Settings{Endpoints: linepay.Endpoints{Live: url, Test: url}}
+	s := linepay.Settings{Endpoints: provider.Endpoints{Live: url, Test: url}}
 	if edit != nil {
 		edit(&s)
 	}

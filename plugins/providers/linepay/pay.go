@@ -26,11 +26,11 @@ func (p *Provider) Pay(ctx context.Context, r provider.PayRequest) provider.Answ
 	defer cancel()
 	m, err := merchantOf(r.Call)
 	if err != nil {
-		return answerOf(notSent(provider.ReasonAuth, err))
+		return provider.NothingSent(provider.ReasonAuth, err).Answer()
 	}
 	body, device, err := payBody(m.Version, r)
 	if err != nil {
-		return answerOf(notSent(provider.ReasonInvalid, err))
+		return provider.NothingSent(provider.ReasonInvalid, err).Answer()
 	}
 	e, failure := p.exchange(ctx, r.Call, m, request{
 		method:   http.MethodPost,
@@ -40,7 +40,7 @@ func (p *Provider) Pay(ctx context.Context, r provider.PayRequest) provider.Answ
 		device:   device,
 	})
 	if failure != nil {
-		return answerOf(failure)
+		return failure.Answer()
 	}
 	return payOutcome(r, e)
 }
@@ -62,15 +62,15 @@ func payOutcome(r provider.PayRequest, e envelope) provider.Answer {
 func paid(r provider.PayRequest, e envelope, result provider.Result) provider.Answer {
 	var info paidInfo
 	if err := e.info(&info); err != nil {
-		return answerOf(badAnswer(err))
+		return provider.BadAnswer(err).Answer()
 	}
 	id, err := info.TransactionID.id()
 	if err != nil {
-		return answerOf(badAnswer(errors.New("success without a transaction id")))
+		return provider.BadAnswer(errors.New("success without a transaction id")).Answer()
 	}
 	amount, err := sum(info.PayInfo, r.Amount.Currency)
 	if err != nil {
-		return answerOf(badAnswer(err))
+		return provider.BadAnswer(err).Answer()
 	}
 	result.Reference = provider.Reference{OrderID: info.OrderID, TransactionID: id}
 	result.ProviderTime = instant(info.TransactionDate)

@@ -10,6 +10,7 @@ import (
 	_ "embed" // the schemas
 	"encoding/json"
 	"errors"
+	"net/url"
 	"strings"
 	"time"
 
@@ -46,9 +47,9 @@ var searchAnswer []byte
 
 // Provider is the LINE Pay provider. It keeps no state between calls.
 type Provider struct {
-	endpoints Endpoints
-	timeouts  Timeouts
-	http      *provider.Client
+	gateways map[string]*url.URL // by environment
+	timeouts provider.Timeouts
+	http     *provider.Client
 }
 
 // Open makes a provider from its settings; the zero Settings are the defaults.
@@ -57,7 +58,14 @@ func Open(_ context.Context, s Settings, host provider.Host) (provider.Provider,
 		return nil, errors.New(strings.Join(problems, "; "))
 	}
 	s = s.withDefaults()
-	p := &Provider{endpoints: s.Endpoints, timeouts: s.Timeouts}
+	p := &Provider{gateways: map[string]*url.URL{}, timeouts: s.Timeouts}
+	for _, environment := range []string{provider.EnvironmentLive, provider.EnvironmentTest} {
+		gateway, err := s.Endpoints.Of(environment)
+		if err != nil {
+			return nil, err
+		}
+		p.gateways[environment] = gateway
+	}
 	if host.HTTP != nil {
 		p.http = host.HTTP.With(provider.ClientOptions{Timeout: payMax})
 	}

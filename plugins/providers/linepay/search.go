@@ -16,10 +16,10 @@ func (p *Provider) Search(ctx context.Context, r provider.SearchRequest) provide
 	defer cancel()
 	m, err := merchantOf(r.Call)
 	if err != nil {
-		return provider.SearchAnswer{Failure: notSent(provider.ReasonAuth, err)}
+		return provider.SearchAnswer{Failure: provider.NothingSent(provider.ReasonAuth, err)}
 	}
 	if r.Reference.OrderID == "" && r.Reference.TransactionID == "" {
-		return provider.SearchAnswer{Failure: notSent(provider.ReasonInvalid, errors.New("neither orderId nor transactionId is given"))}
+		return provider.SearchAnswer{Failure: provider.NothingSent(provider.ReasonInvalid, errors.New("neither orderId nor transactionId is given"))}
 	}
 	s := search{Provider: p, call: r.Call, merchant: m, asked: r.Reference}
 	if r.Purpose == provider.PurposeClient {
@@ -66,10 +66,10 @@ func (s search) resolve(ctx context.Context) provider.SearchAnswer {
 	}
 	var info paidInfo
 	if err := e.info(&info); err != nil {
-		return provider.SearchAnswer{Failure: badAnswer(err)}
+		return provider.SearchAnswer{Failure: provider.BadAnswer(err)}
 	}
 	if info.OrderID != "" && info.OrderID != s.asked.OrderID {
-		return provider.SearchAnswer{Failure: badAnswer(errOtherPayment)}
+		return provider.SearchAnswer{Failure: provider.BadAnswer(errOtherPayment)}
 	}
 	switch info.Status {
 	case "COMPLETE", "REFUND":
@@ -117,7 +117,7 @@ func (s search) records(ctx context.Context, path string) provider.SearchAnswer 
 	}
 	var records []record
 	if err := e.info(&records); err != nil {
-		return provider.SearchAnswer{Failure: badAnswer(err)}
+		return provider.SearchAnswer{Failure: provider.BadAnswer(err)}
 	}
 	if path == authorizationsPath {
 		for i := range records {
@@ -126,7 +126,7 @@ func (s search) records(ctx context.Context, path string) provider.SearchAnswer 
 	}
 	findings, err := s.read(records)
 	if err != nil {
-		return provider.SearchAnswer{Failure: badAnswer(err)}
+		return provider.SearchAnswer{Failure: provider.BadAnswer(err)}
 	}
 	return found(e, findings)
 }

@@ -220,7 +220,7 @@ func sameEscape(target, order string) bool {
 func TestSearchBoundsAllItsRequestsTogether(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, map[string]reply{"GET /v4/payments": {body: detailsAnswer, wait: time.Minute}})
-	p := open(t, g.URL, func(s *linepay.Settings) { s.Timeouts.Search = linepay.Duration(50 * time.Millisecond) })
+	p := open(t, g.URL, func(s *linepay.Settings) { s.Timeouts.Search = provider.Duration(50 * time.Millisecond) })
 	f := p.Search(t.Context(), searchRequest(t, provider.PurposeClient, provider.Reference{OrderID: "20190408001"})).Failure
 	if f == nil || f.Reason != provider.ReasonTimeout {
 		t.Errorf("got %+v", f)

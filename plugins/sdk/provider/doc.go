@@ -61,6 +61,9 @@
 //     may the platform send again.
 //   - [Unknown]: a byte left and nobody knows. The platform then asks with Search until it knows.
 //
+// A call that ends early or badly is a [Failure]: [NothingSent], [BadAnswer] and [FailureOf] make one, and its
+// Answer method turns it into an Answer.
+//
 // When in doubt, say Unknown: it costs a search. A wrong Declined costs the payer's money, a wrong NotSent
 // charges twice. A panic, a broken connection to the host and an answer that the host cannot read all mean
 // Unknown. [Client] tells sent from not sent for every way in which a connection can fail; nothing that it
@@ -93,6 +96,16 @@
 // A credential travels with each call, in Call.Credential, and belongs to that call only. Decode it into
 // a struct whose secret members are [Secret]: no verb of fmt, no log and no JSON shows them. What is
 // derived from it may be cached by Call.CredentialRef; if that is empty, not at all.
+//
+// # Settings
+//
+// Endpoints and time limits look the same for most providers: [Endpoints], [EndpointRules], [Timeouts] and
+// [Duration] read them and say in the operator's words what is wrong with them.
+//
+// # Memory
+//
+// Serve lets the heap grow to five times of what is in use (GOGC=400), because a plugin keeps next to nothing
+// between calls. The host's Options.Env can set GOGC and GOMEMLIMIT, which win.
 //
 // # Rules for a provider
 //

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/payrack/payrack/plugins/internal/wire/providerv1"
 )
@@ -99,40 +98,4 @@ func (g guard) checkMoney(t knownType, r request) *Failure {
 
 func refusal(r Reason, detail string) *Failure {
 	return &Failure{Effect: EffectNone, Reason: r, Detail: detail}
-}
-
-// foreign finds a field or an enum number that this binary's contract does not have, at any depth, and
-// returns the name of the nearest known member.
-func foreign(m protoreflect.Message) string {
-	if len(m.GetUnknown()) > 0 {
-		return string(m.Descriptor().Name())
-	}
-	found := ""
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case f.IsMap():
-			return true // the contract has no maps
-		case f.IsList():
-			for i := range v.List().Len() {
-				if found = foreignValue(f, v.List().Get(i)); found != "" {
-					return false
-				}
-			}
-		default:
-			found = foreignValue(f, v)
-		}
-		return found == ""
-	})
-	return found
-}
-
-func foreignValue(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
-	switch {
-	case f.Message() != nil:
-		return foreign(v.Message())
-	case f.Enum() != nil && f.Enum().Values().ByNumber(v.Enum()) == nil:
-		return string(f.Name())
-	default:
-		return ""
-	}
 }

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -28,6 +30,10 @@ const (
 
 // maxRequestBody bounds what a plugin may send; a payment request is a few kilobytes.
 const maxRequestBody = 1 << 20
+
+// maxIdle is how many connections to a gateway are kept. The host has at most 256 calls open by default; a
+// connection that is not kept costs the next payment a TLS handshake.
+const maxIdle = 512
 
 // maxReconnects bounds how often one Do may move to a fresh connection because a kept one turned out to
 // be closed before a byte was written.
@@ -93,14 +99,14 @@ func NewClient(o ClientOptions) *Client {
 	protocols.SetHTTP1(true)
 	return &Client{
 		options: o,
-		tracer:  o.TracerProvider.Tracer("github.com/payrack/payrack/plugins/sdk/provider"),
+		tracer:  o.TracerProvider.Tracer(tracerName),
 		transport: &http.Transport{
 			DialContext:            d.dial,
 			DialTLSContext:         d.dialTLS,
 			Protocols:              protocols,
 			DisableCompression:     true,
-			MaxIdleConns:           256,
-			MaxIdleConnsPerHost:    128,
+			MaxIdleConns:           maxIdle,
+			MaxIdleConnsPerHost:    maxIdle,
 			IdleConnTimeout:        o.IdleTimeout,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
@@ -141,29 +147,41 @@ func (c *Client) CloseIdle() { c.transport.CloseIdleConnections() }
 // replayed by its headers is refused, and a kept connection is only left for a fresh one while no byte
 // was written.
 func (c *Client) Do(ctx context.Context, call Call, req *http.Request) (Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	ctx, cancel := within(ctx, c.options.Timeout)
 	defer cancel()
-	host := req.URL.Host
-	ctx, span := c.tracer.Start(ctx, spanName(ctx, req.Method), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		attribute.String("http.request.method", req.Method),
-		attribute.String("server.address", req.URL.Hostname()),
-		attribute.String("url.template", templateOf(ctx)),
-		attribute.String("payrack.operation_id", call.OperationID),
-	))
+	ctx, span := c.tracer.Start(ctx, spanName(ctx, req.Method), trace.WithSpanKind(trace.SpanKindClient))
 	defer span.End()
+	if span.IsRecording() { // attributes cost more than all else here, and mostly nobody records
+		span.SetAttributes(
+			attribute.String("http.request.method", req.Method),
+			attribute.String("server.address", req.URL.Hostname()),
+			attribute.String("url.template", templateOf(ctx)),
+			attribute.String("payrack.operation_id", call.OperationID),
+		)
+	}
 
 	res, err := c.send(ctx, call, req)
 	if err != nil {
-		err.host = host
+		err.host = req.URL.Host
 		span.SetStatus(codes.Error, string(err.Reason))
 		span.SetAttributes(attribute.String("error.type", string(err.Reason)), attribute.Bool("payrack.sent", err.Sent))
 		return Response{}, err
 	}
-	span.SetAttributes(attribute.Int("http.response.status_code", res.Status))
-	if res.Status >= http.StatusInternalServerError {
-		span.SetStatus(codes.Error, "")
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Int("http.response.status_code", res.Status))
+		if res.Status >= http.StatusInternalServerError {
+			span.SetStatus(codes.Error, "")
+		}
 	}
 	return res, nil
+}
+
+// within bounds a context; one that ends early enough needs no timer of its own.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= limit {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
 }
 
 func (c *Client) send(ctx context.Context, call Call, req *http.Request) (Response, *SendError) {
@@ -188,8 +206,7 @@ func (c *Client) send(ctx context.Context, call Call, req *http.Request) (Respon
 // prepare refuses what could be sent twice and takes the body into memory.
 func prepare(req *http.Request) ([]byte, *SendError) {
 	for name := range req.Header {
-		switch http.CanonicalHeaderKey(name) {
-		case "Idempotency-Key", "X-Idempotency-Key":
+		if strings.EqualFold(name, "Idempotency-Key") || strings.EqualFold(name, "X-Idempotency-Key") {
 			// Go's transport repeats a request with one of these by itself.
 			return nil, &SendError{Reason: ReasonInternal, text: "a request may not carry the header " + http.CanonicalHeaderKey(name)}
 		}
@@ -201,7 +218,7 @@ func prepare(req *http.Request) ([]byte, *SendError) {
 		return nil, nil
 	}
 	defer func() { _ = req.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(req.Body, maxRequestBody+1))
+	body, err := readAll(req.Body, req.ContentLength, maxRequestBody)
 	if err != nil {
 		return nil, &SendError{Reason: ReasonInternal, text: "the request's body cannot be read"}
 	}
@@ -217,10 +234,10 @@ func (c *Client) roundTrip(ctx context.Context, g *gate, req *http.Request, body
 			g.enter(conn, info.Reused)
 		}
 	}}
-	out := req.Clone(httptrace.WithClientTrace(ctx, tracing))
-	if out.Header == nil {
-		out.Header = http.Header{}
-	}
+	out := req.WithContext(httptrace.WithClientTrace(ctx, tracing))
+	// The caller's own map stays as it is. Its values are shared, because nothing here appends to them.
+	out.Header = make(http.Header, len(req.Header)+3)
+	maps.Copy(out.Header, req.Header)
 	if _, ok := out.Header["User-Agent"]; !ok {
 		out.Header["User-Agent"] = []string{"payrack/" + Version}
 	}
@@ -236,7 +253,7 @@ func (c *Client) roundTrip(ctx context.Context, g *gate, req *http.Request, body
 
 func (c *Client) read(ctx context.Context, res *http.Response) (Response, *SendError) {
 	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(res.Body, c.options.BodyLimit+1))
+	body, err := readAll(res.Body, res.ContentLength, c.options.BodyLimit)
 	if err != nil {
 		e := classify(ctx, true, err)
 		if e.Reason == ReasonUnavailable {
@@ -252,6 +269,17 @@ func (c *Client) read(ctx context.Context, res *http.Response) (Response, *SendE
 		}
 	}
 	return Response{Status: res.StatusCode, Header: res.Header, Body: body}, nil
+}
+
+// readAll reads to the end, but at most one byte more than the limit. The length is what the other side
+// announced, or less than 0; it only saves copies.
+func readAll(r io.Reader, length, limit int64) ([]byte, error) {
+	if length < 0 || length > limit {
+		return io.ReadAll(io.LimitReader(r, limit+1))
+	}
+	buf := bytes.NewBuffer(make([]byte, 0, length+bytes.MinRead))
+	_, err := buf.ReadFrom(io.LimitReader(r, limit+1))
+	return buf.Bytes(), err
 }
 
 // classify turns a transport error into words of ours: the original text may hold a URL or bytes of the

@@ -40,10 +40,28 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
 
 // UnmarshalJSON reads a JSON string.
 func (s *Secret) UnmarshalJSON(b []byte) error {
+	if text, ok := plainString(b); ok {
+		*s = NewSecret(text)
+		return nil
+	}
 	var text string
 	if err := json.Unmarshal(b, &text); err != nil {
 		return fmt.Errorf("a secret must be a JSON string")
 	}
 	*s = NewSecret(text)
 	return nil
+}
+
+// plainString reads a JSON string of printable ASCII without escapes, which nearly every secret is.
+func plainString(b []byte) (string, bool) {
+	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
+		return "", false
+	}
+	b = b[1 : len(b)-1]
+	for _, c := range b {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return "", false
+		}
+	}
+	return string(b), true
 }
