@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/payment"
 )
@@ -15,7 +16,11 @@ type Ledger interface {
 	// Commit makes a change durable, whole or not at all. A change that loses against what is stored is
 	// no error: Committed says against what. After an error the change is *in doubt*: it may have been
 	// committed (fault.Unavailable, code "commit_in_doubt"), or it was certainly not, because nothing was
-	// handed to the database (fault.Unavailable, code "store_unavailable").
+	// handed to the database (fault.Unavailable, code "store_unavailable"). With any of these nothing was
+	// stored either: fault.Conflict code "provider_transaction_taken" (another payment has the provider's
+	// transaction, or another operation its refund), fault.Internal code "change_malformed" (see Change.Check)
+	// and "ledger_refused" (the change breaks the state machine or an amount rule), fault.Unavailable code
+	// "schema_outdated" (the migrations have not run).
 	Commit(ctx context.Context, c Change) (Committed, error)
 
 	// Load returns a company's payment with its current operation. Another company's payment is
@@ -32,8 +37,11 @@ type Ledger interface {
 	Journal(ctx context.Context, stream string, after int64, limit int) ([]journal.Entry, error)
 
 	// Fence takes over, for the process life boot, every SENDING operation whose owner is listed in
-	// dead, or, with no list, every one that belongs to another boot. It only raises the epoch and
-	// returns the records as they are now; the core then records UNKNOWN. limit bounds one call.
+	// dead. With no list it takes those of all other boots that cannot be alive: every one where one process
+	// owns the ledger (SQLite), and where replicas share it (PostgreSQL) only those whose SendDeadline passed
+	// two seconds ago by the database's clock, so that no replica that is at work loses its call. It only
+	// raises the epoch and returns the records as they are now; the core then records UNKNOWN. limit bounds
+	// one call.
 	Fence(ctx context.Context, boot string, dead []string, limit int) ([]payment.Record, error)
 }
 
@@ -51,6 +59,44 @@ type Change struct {
 	Record payment.Record
 	// Entry of the journal, with N = Record.Payment.Version and Hash = Record.Payment.Chain.
 	Entry journal.Entry
+}
+
+// Check reports as fault.Internal, code "change_malformed", that the parts of a change do not fit each other. That is
+// a mistake of the program: every ledger checks it before anything is stored.
+func (c Change) Check() error {
+	wrong := misfit(&c)
+	for _, claim := range c.Claims {
+		p := &c.Record.Payment
+		if claim.Payment != p.ID || claim.Operation != c.Record.Operation.ID || claim.Company != p.Company ||
+			claim.Environment != p.Environment {
+			wrong = "a claim does not belong to the change"
+		}
+	}
+	if wrong == "" {
+		return nil
+	}
+	return fault.New(fault.Internal, "change_malformed", "a change of a payment is malformed: "+wrong+"; nothing was stored")
+}
+
+// misfit names what does not fit between payment, operation and entry.
+func misfit(c *Change) string {
+	p, o, e := &c.Record.Payment, &c.Record.Operation, &c.Entry
+	switch {
+	case p.ID == "" || p.Company == "" || o.ID == "":
+		return "an id is missing"
+	case o.Payment != p.ID:
+		return "the operation belongs to another payment"
+	case o.Amount.Currency != p.Amount.Currency:
+		return "the operation has another currency"
+	case p.Version != c.Version+1:
+		return "the version does not grow by one"
+	case c.Version == 0 && !c.NewOperation:
+		return "a new payment has no new operation"
+	case e.Stream != p.Stream() || e.N != p.Version || e.Hash != p.Chain || !e.Verify():
+		return "the journal entry is not that of the change"
+	default:
+		return ""
+	}
 }
 
 // ClaimScope says what a claimed key is.
@@ -121,7 +167,7 @@ type Query struct {
 	Type        string
 	CreatedFrom time.Time
 	CreatedTo   time.Time
-	// Before is the id of the last payment of the page before; ids sort by time.
+	// Before is the id of the last payment of the page before.
 	Before payment.ID
 	// Limit of the page, 1 to 200.
 	Limit int

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/outbound"
 )
@@ -14,8 +13,8 @@ type ledger struct{ s *Store }
 
 // Commit stores a change, whole or not at all.
 func (l *ledger) Commit(ctx context.Context, c outbound.Change) (outbound.Committed, error) {
-	if err := whole(c); err != nil {
-		return outbound.Committed{}, err
+	if err := c.Check(); err != nil {
+		return outbound.Committed{}, err //nolint:wrapcheck // a fault already
 	}
 	if err := l.s.enter(ctx); err != nil {
 		return outbound.Committed{}, err
@@ -29,35 +28,6 @@ func (l *ledger) Commit(ctx context.Context, c outbound.Change) (outbound.Commit
 	}
 	l.s.apply(c)
 	return outbound.Committed{}, nil
-}
-
-// whole checks that the parts of a change fit each other.
-func whole(c outbound.Change) error {
-	p, o, e := c.Record.Payment, c.Record.Operation, c.Entry
-	wrong := ""
-	switch {
-	case p.ID == "" || p.Company == "" || o.ID == "":
-		wrong = "an id is missing"
-	case o.Payment != p.ID:
-		wrong = "the operation belongs to another payment"
-	case o.Amount.Currency != p.Amount.Currency:
-		wrong = "the operation has another currency"
-	case p.Version != c.Version+1:
-		wrong = "the version does not grow by one"
-	case c.Version == 0 && !c.NewOperation:
-		wrong = "a new payment has no new operation"
-	case e.Stream != p.Stream() || e.N != p.Version || e.Hash != p.Chain || !e.Verify():
-		wrong = "the journal entry is not that of the change"
-	}
-	for _, claim := range c.Claims {
-		if claim.Payment != p.ID || claim.Operation != o.ID || claim.Company != p.Company || claim.Environment != p.Environment {
-			wrong = "a claim does not belong to the change"
-		}
-	}
-	if wrong != "" {
-		return fault.New(fault.Internal, "change_malformed", "a change of a payment is malformed: "+wrong)
-	}
-	return nil
 }
 
 // loses says against what a change loses, if it does.

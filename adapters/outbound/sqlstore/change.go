@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/outbound"
 )
@@ -19,39 +18,18 @@ type change struct {
 	seen string
 }
 
-// newChange checks that the parts of a change fit each other. A change that does not fit is a mistake of the
-// program; nothing is handed to the database.
 func newChange(c outbound.Change) (*change, error) {
-	p, o, e := c.Record.Payment, c.Record.Operation, c.Entry
-	stream := p.Stream()
-	wrong := ""
-	switch {
-	case p.ID == "" || p.Company == "" || o.ID == "":
-		wrong = "an id is missing"
-	case o.Payment != p.ID:
-		wrong = "the operation belongs to another payment"
-	case o.Amount.Currency != p.Amount.Currency:
-		wrong = "the operation has another currency"
-	case p.Version != c.Version+1:
-		wrong = "the version does not grow by one"
-	case c.Version == 0 && !c.NewOperation:
-		wrong = "a new payment has no new operation"
-	case e.Stream != stream || e.N != p.Version || e.Hash != p.Chain || !e.Verify():
-		wrong = "the journal entry is not that of the change"
+	if err := c.Check(); err != nil {
+		return nil, err //nolint:wrapcheck // a fault already
 	}
-	for _, claim := range c.Claims {
-		if claim.Payment != p.ID || claim.Operation != o.ID || claim.Company != p.Company || claim.Environment != p.Environment {
-			wrong = "a claim does not belong to the change"
+	seen := []byte("[]")
+	if len(c.Record.Operation.RefundIDsSeen) > 0 {
+		var err error
+		if seen, err = json.Marshal(c.Record.Operation.RefundIDsSeen); err != nil {
+			return nil, internal(err)
 		}
 	}
-	if wrong != "" {
-		return nil, fault.New(fault.Internal, "change_malformed", "a change of a payment is malformed: "+wrong)
-	}
-	seen, err := json.Marshal(append([]string{}, o.RefundIDsSeen...))
-	if err != nil {
-		return nil, internal(err)
-	}
-	return &change{Change: c, stream: stream, seen: string(seen)}, nil
+	return &change{Change: c, stream: c.Entry.Stream, seen: string(seen)}, nil
 }
 
 // byStream orders changes so that two groups lock payments in the same order.

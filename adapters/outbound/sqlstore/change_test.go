@@ -22,9 +22,9 @@ func newPayment(t testing.TB) outbound.Change {
 	ids, at := system.IDs{}, system.Clock{}.Now()
 	amount := money.Amount{Units: 229, Currency: money.TWD}
 	p := payment.Payment{
-		ID: payment.ID(ids.New()), Company: tenant, Environment: company.Test, Type: "LINE_QRCODE_PAY",
-		Provider: "linepay", Account: "1234567890", Wire: "v4", OrderNumber: "order-" + ids.New(), Amount: amount,
-		Capture: true, CredentialRef: "credential-1/1", Release: "linepay@1.0.0",
+		ID: payment.ID(ids.New()), Company: tenant, Environment: company.Test, Type: "TILL_PAY",
+		Provider: "till", Account: "1234567890", Wire: "v4", OrderNumber: "order-" + ids.New(), Amount: amount,
+		Capture: true, CredentialRef: "credential-1/1", Release: "till@1.0.0",
 	}
 	o := payment.Operation{
 		ID: payment.OperationID(ids.New()), Payment: p.ID, Kind: payment.KindPay, Amount: amount,
@@ -52,7 +52,7 @@ func newPayment(t testing.TB) outbound.Change {
 func answered(t testing.TB, r payment.Record) outbound.Change {
 	t.Helper()
 	next, err := payment.Apply(r, payment.Answered{
-		At: system.Clock{}.Now(), Epoch: r.Operation.Epoch, Known: payment.KnownApproved,
+		At: system.Clock{}.Now(), Operation: r.Operation.ID, Epoch: r.Operation.Epoch, Known: payment.KnownApproved,
 		Evidence: payment.Evidence{Code: "0000", ProviderTransaction: "txn-" + string(r.Payment.ID)},
 	})
 	if err != nil {

@@ -26,12 +26,16 @@ func (l *ledger) Load(ctx context.Context, co company.ID, id payment.ID) (r paym
 func (l *ledger) ByOrder(ctx context.Context, k outbound.OrderKey) (r payment.Record, err error) {
 	end := l.store.span(ctx, "ledger.by_order", "SELECT payment JOIN operation BY order_number")
 	defer func() { end(SpanEnd{Err: err}) }()
-	newest := l.store.read.NewSelect().TableExpr("payment AS x").ColumnExpr("x.id").
-		Where("x.company_id = ?", string(k.Company)).Where("x.order_number = ?", k.OrderNumber).
-		Where("x.environment = ?", string(k.Environment)).Where("x.provider = ?", k.Provider).
-		Where("x.account = ?", k.Account).
-		OrderExpr("x.live DESC, x.created_at DESC, x.id DESC").Limit(1)
-	return oneRecord(ctx, records(l.store.read).Where("p.id = (?)", newest))
+	of := func(live string) *bun.SelectQuery {
+		return l.store.read.NewSelect().TableExpr("payment AS x").ColumnExpr("x.id").
+			Where("x.company_id = ?", string(k.Company)).Where("x.order_number = ?", k.OrderNumber).
+			Where("x.environment = ?", string(k.Environment)).Where("x.provider = ?", k.Provider).
+			Where("x.account = ?", k.Account).Where(live).
+			OrderExpr("x.created_at DESC, x.id DESC").Limit(1)
+	}
+	// Each half has an index of its own.
+	return oneRecord(ctx, records(l.store.read).
+		Where("p.id = coalesce((?), (?))", of("x.live"), of("NOT x.live")))
 }
 
 // records selects payments beside their current operation: the open one, else the last one.
@@ -84,8 +88,9 @@ func (l *ledger) List(ctx context.Context, q outbound.Query) (page outbound.Page
 	return page, nil
 }
 
-// list builds the query of a page and one more row, which says whether there is a next page. Every filter has
-// an index in the order of the page, so that no page sorts or reads rows far beyond its own.
+// list builds the query of a page and one more row, which says whether there is a next page. No page reads rows
+// far beyond its own: it walks an index in its own order, or sorts the few payments of one order or those on
+// their way.
 func (l *ledger) list(ctx context.Context, q outbound.Query) (*bun.SelectQuery, error) {
 	from := "payment AS p"
 	if l.store.dialect == sqlite {
@@ -97,15 +102,18 @@ func (l *ledger) list(ctx context.Context, q outbound.Query) (*bun.SelectQuery, 
 	for _, c := range paymentColumns() {
 		s = s.ColumnExpr("p." + c + " AS " + c)
 	}
+	if l.store.dialect == sqlite && listIndex(q) == byID {
+		s = s.Where("p.id IN (?)", l.found(q))
+	}
 	if q.OrderNumber != "" {
 		s = s.Where("p.order_number = ?", q.OrderNumber)
 	}
 	if q.State != "" {
 		s = s.Where("p.state = ?", string(q.State))
 	}
-	if q.State != "" && q.State != payment.Succeeded {
+	if q.State != "" && q.State != payment.Succeeded && q.State != payment.Sending {
 		// The words of the partial index, so that it can be used.
-		s = s.Where("p.state <> 'SUCCEEDED'")
+		s = s.Where("p.state <> 'SENDING' AND p.state <> 'SUCCEEDED'")
 	}
 	if q.Store != nil {
 		s = s.Where("p.store = ?", string(*q.Store))
@@ -134,17 +142,30 @@ func (l *ledger) list(ctx context.Context, q outbound.Query) (*bun.SelectQuery, 
 	return s, nil
 }
 
-// listIndex is the index that narrows a list most.
+// byID is SQLite's index of the payments' ids.
+const byID = "sqlite_autoindex_payment_1"
+
+// found selects the ids of the payments of an order, or of all that are on their way, on SQLite. A payment on its
+// way has an operation that is.
+func (l *ledger) found(q outbound.Query) *bun.SelectQuery {
+	if q.OrderNumber == "" {
+		return l.store.read.NewSelect().TableExpr("operation INDEXED BY operation_one_open").Column("payment_id").
+			Where("state IN " + openStates).Where("state = 'SENDING'")
+	}
+	half := func(index, live string) *bun.SelectQuery {
+		return l.store.read.NewSelect().TableExpr("payment INDEXED BY "+index).Column("id").
+			Where("company_id = ?", string(q.Company)).Where("order_number = ?", q.OrderNumber).Where(live)
+	}
+	return half("payment_live_order", "live").UnionAll(half("payment_ended_order", "NOT live"))
+}
+
+// listIndex is the index that narrows a list most. Store and type stand in the index of all payments.
 func listIndex(q outbound.Query) string {
 	switch {
-	case q.OrderNumber != "":
-		return "payment_order"
+	case q.OrderNumber != "", q.State == payment.Sending:
+		return byID
 	case q.State != "" && q.State != payment.Succeeded:
 		return "payment_state"
-	case q.Store != nil:
-		return "payment_store"
-	case q.Type != "":
-		return "payment_type"
 	default:
 		return "payment_created"
 	}

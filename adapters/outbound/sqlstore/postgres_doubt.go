@@ -54,6 +54,6 @@ func (w *postgresWriter) settle(ctx context.Context, c *change, cause error) (ou
 
 func (w *postgresWriter) isCommitted(ctx context.Context, c *change) (bool, error) {
 	var n int
-	err := w.pool.QueryRow(ctx, w.text.committed, c.committedArgs()...).Scan(&n)
+	err := w.pool.QueryRow(ctx, w.text.committed, c.committedArgs(nil)...).Scan(&n)
 	return n > 0, readFault(err)
 }

@@ -169,10 +169,10 @@ func (w *postgresWriter) take(ctx context.Context, conn *pgxpool.Conn, group []*
 	b.Queue("SELECT set_config('lock_timeout', '" + lockTimeout.String() + "', true)")
 	for _, claim := range sortedClaims(group) {
 		c := owner[claim]
-		missing(b.Queue(w.text.insertClaim, claimArgs(claim)...), c, lost)
+		missing(b.Queue(w.text.insertClaim, claimArgs(nil, claim)...), c, lost)
 		if others := older[month(claim.At)]; len(others) > 0 {
 			b.Queue(`SELECT 1 FROM claim WHERE month = ANY($1) AND company_id = $2 AND environment = $3 AND scope = $4
- AND key_hash = $5`, append([]any{others}, claimKeyArgs(claim)[1:]...)...).Query(func(rows pgx.Rows) error {
+ AND key_hash = $5`, append([]any{others}, claimKeyArgs(nil, claim)[1:]...)...).Query(func(rows pgx.Rows) error {
 				for rows.Next() {
 					lost[c] = true
 				}
@@ -184,7 +184,7 @@ func (w *postgresWriter) take(ctx context.Context, conn *pgxpool.Conn, group []*
 		if c.Version == 0 {
 			continue
 		}
-		b.Queue(w.text.lockPayment, c.standsArgs()...).Query(func(rows pgx.Rows) error {
+		b.Queue(w.text.lockPayment, c.standsArgs(nil)...).Query(func(rows pgx.Rows) error {
 			found := false
 			for rows.Next() {
 				found = true
@@ -208,20 +208,20 @@ func (w *postgresWriter) write(ctx context.Context, conn *pgxpool.Conn, group []
 	lost := map[*change]bool{}
 	b := &pgx.Batch{}
 	for _, c := range byOrder(group) {
-		missing(b.Queue(w.text.insertPayment, c.insertPaymentArgs()...), c, lost)
+		missing(b.Queue(w.text.insertPayment, c.insertPaymentArgs(nil)...), c, lost)
 	}
 	for _, c := range group {
 		switch {
 		case c.Version == 0:
-			b.Queue(w.text.insertOperation, c.insertOperationArgs()...)
+			b.Queue(w.text.insertOperation, c.insertOperationArgs(nil)...)
 		case c.NewOperation:
-			missing(b.Queue(w.text.beginOperation, c.insertOperationArgs()...), c, lost)
-			b.Queue(w.text.updatePayment, c.updatePaymentArgs()...)
+			missing(b.Queue(w.text.beginOperation, c.insertOperationArgs(nil)...), c, lost)
+			b.Queue(w.text.updatePayment, c.updatePaymentArgs(nil)...)
 		default:
-			missing(b.Queue(w.text.updateOperation, c.updateOperationArgs()...), c, lost)
-			b.Queue(w.text.updatePayment, c.updatePaymentArgs()...)
+			missing(b.Queue(w.text.updateOperation, c.updateOperationArgs(nil)...), c, lost)
+			b.Queue(w.text.updatePayment, c.updatePaymentArgs(nil)...)
 		}
-		b.Queue(w.text.insertJournal, c.journalArgs()...)
+		b.Queue(w.text.insertJournal, c.journalArgs(nil)...)
 	}
 	err := conn.SendBatch(ctx, b).Close()
 	if len(lost) > 0 {

@@ -188,6 +188,7 @@ func TestTriggers(t *testing.T) {
 			{"payment_identity", "UPDATE payment SET state = 'UNKNOWN', version = 2, order_number = 'other'", nil},
 			{"payment_identity", "UPDATE payment SET state = 'UNKNOWN', version = 2, amount = 1", nil},
 			{"payment_identity", "UPDATE payment SET state = 'UNKNOWN', version = 2, account = 'other'", nil},
+			{"payment_begins", strings.NewReplacer("'p'", "'p2'", "'o'", "'o2'").Replace(insertPayment), []any{true, "SUCCEEDED", true, int64(1), zero}},
 			{"payment_sending_is_live", "UPDATE payment SET state = 'SENDING', live = ?, version = 2", []any{false}},
 			{"payment_ended_is_not_live", "UPDATE payment SET state = 'FAILED', version = 2", nil},
 			{"payment_captured_authorized", "UPDATE payment SET state = 'SUCCEEDED', version = 2, captured = 1", nil},

@@ -39,7 +39,11 @@ func openSQLite(ctx context.Context, o Options) (*Store, error) {
 	}
 	write, err := sql.Open("sqlite", sqliteDSN(path, url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)"},
+		"_pragma": {
+			"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)",
+			// 64 MiB of pages and a log of 16 MiB: what many payments change is copied to the file once.
+			"cache_size(-65536)", "wal_autocheckpoint(4000)",
+		},
 	}))
 	if err != nil {
 		return nil, internal(err)

@@ -145,7 +145,7 @@ func (w *sqliteWriter) runGroup(group []*request) {
 		}
 		return
 	}
-	if len(group) > 1 {
+	if len(group) > 1 && !errors.Is(err, errMissed) {
 		w.log.LogAttrs(w.ctx, slog.LevelWarn, "group commit failed, its changes run one by one",
 			slog.Int("changes", len(group)), slog.Any("error", err))
 	}
@@ -176,6 +176,9 @@ func (w *sqliteWriter) alone(r *request, cause error) (outbound.Committed, error
 		if err == nil {
 			return outcomes[0].committed, outcomes[0].err
 		}
+		if errors.Is(err, errMissed) {
+			return diagnose(w.ctx, w.conn, &w.months, r.change)
+		}
 		if !errors.Is(err, errCommit) {
 			return outbound.Committed{}, writeFault(err)
 		}
@@ -186,7 +189,7 @@ func (w *sqliteWriter) alone(r *request, cause error) (outbound.Committed, error
 
 func (w *sqliteWriter) isCommitted(c *change) (bool, error) {
 	var n int
-	err := w.conn.QueryRowContext(w.ctx, writerStatements(sqlite).committed, c.committedArgs()...).Scan(&n)
+	err := w.conn.QueryRowContext(w.ctx, writerStatements(sqlite).committed, c.committedArgs(nil)...).Scan(&n)
 	return n > 0, readFault(err)
 }
 
@@ -196,7 +199,7 @@ func (w *sqliteWriter) transaction(group []*request) ([]outcome, error) {
 	if err := w.prepare(); err != nil {
 		return nil, err
 	}
-	if err := w.hot.run(w.ctx, w.hot.begin); err != nil {
+	if err := w.hot.run(w.ctx, w.hot.begin, nil); err != nil {
 		return nil, unavailable(err)
 	}
 	won := map[outbound.ClaimKey]outbound.Claim{}
@@ -209,7 +212,7 @@ func (w *sqliteWriter) transaction(group []*request) ([]outcome, error) {
 		}
 		outcomes[i].committed = committed
 	}
-	if err := w.hot.run(w.ctx, w.hot.commit); err != nil {
+	if err := w.hot.run(w.ctx, w.hot.commit, nil); err != nil {
 		w.rollback()
 		return nil, errors.Join(errCommit, err)
 	}
@@ -279,13 +282,13 @@ func (w *sqliteWriter) write(c *change) (stored bool, err error) {
 	}
 	if !ok {
 		for _, claim := range claimed {
-			if err := w.hot.run(w.ctx, w.hot.deleteClaim, claimKeyArgs(claim)...); err != nil {
+			if err := w.hot.run(w.ctx, w.hot.deleteClaim, claimKeyArgs(w.hot.args, claim)); err != nil {
 				return false, err
 			}
 		}
 		return false, nil
 	}
-	return true, w.hot.run(w.ctx, w.hot.insertJournal, c.journalArgs()...)
+	return true, w.hot.run(w.ctx, w.hot.insertJournal, c.journalArgs(w.hot.args))
 }
 
 // claim takes the keys of a change. It stops at the first that is taken and returns those that it took.
@@ -298,7 +301,7 @@ func (w *sqliteWriter) claim(c *change) (claimed []outbound.Claim, ok bool, err 
 		if _, taken, err := findClaim(w.ctx, w.conn, claim.ClaimKey, older); err != nil || taken {
 			return claimed, false, err
 		}
-		taken, err := w.hot.changes(w.ctx, w.hot.insertClaim, claimArgs(claim)...)
+		taken, err := w.hot.changes(w.ctx, w.hot.insertClaim, claimArgs(w.hot.args, claim))
 		if err != nil || !taken {
 			return claimed, false, err
 		}
@@ -307,24 +310,36 @@ func (w *sqliteWriter) claim(c *change) (claimed []outbound.Claim, ok bool, err 
 	return claimed, true, nil
 }
 
+// errMissed says that the payment was as the change was decided on, but its operation was not: another process
+// life has fenced it. What was written of the change is taken back with its transaction.
+var errMissed = errors.New("the operation is not as the change was decided on")
+
 // writeRecord stores payment and operation. Of two statements the first is the one that may lose.
 func (w *sqliteWriter) writeRecord(c *change) (bool, error) {
-	if c.Version == 0 {
-		if ok, err := w.hot.changes(w.ctx, w.hot.insertPayment, c.insertPaymentArgs()...); err != nil || !ok {
+	switch {
+	case c.Version == 0:
+		if ok, err := w.hot.changes(w.ctx, w.hot.insertPayment, c.insertPaymentArgs(w.hot.args)); err != nil || !ok {
 			return false, err
 		}
-		return true, w.hot.run(w.ctx, w.hot.insertOperation, c.insertOperationArgs()...)
+		return true, w.hot.run(w.ctx, w.hot.insertOperation, c.insertOperationArgs(w.hot.args))
+	case c.NewOperation:
+		args := c.standsArgs(c.insertOperationArgs(w.hot.args))
+		if ok, err := w.hot.changes(w.ctx, w.hot.beginOperation, args); err != nil || !ok {
+			return false, err
+		}
+		ok, err := w.hot.changes(w.ctx, w.hot.updatePayment, c.updatePaymentArgs(w.hot.args))
+		if err == nil && !ok {
+			err = fault.New(fault.Internal, codeRefused, "a payment moved inside a transaction of the only writer")
+		}
+		return ok, err
+	default:
+		if ok, err := w.hot.changes(w.ctx, w.hot.updatePayment, c.updatePaymentArgs(w.hot.args)); err != nil || !ok {
+			return false, err
+		}
+		ok, err := w.hot.changes(w.ctx, w.hot.updateOperation, c.updateOperationArgs(w.hot.args))
+		if err == nil && !ok {
+			err = errMissed
+		}
+		return ok, err
 	}
-	statement, args := w.hot.updateOperation, append(c.updateOperationArgs(), c.standsArgs()...)
-	if c.NewOperation {
-		statement, args = w.hot.beginOperation, append(c.insertOperationArgs(), c.standsArgs()...)
-	}
-	if ok, err := w.hot.changes(w.ctx, statement, args...); err != nil || !ok {
-		return false, err
-	}
-	ok, err := w.hot.changes(w.ctx, w.hot.updatePayment, c.updatePaymentArgs()...)
-	if err == nil && !ok {
-		err = fault.New(fault.Internal, codeRefused, "a payment moved inside a transaction of the only writer")
-	}
-	return ok, err
 }

@@ -51,7 +51,7 @@ func writerStatements(d dialect) statements {
 		updatePayment: `UPDATE payment AS p SET state = ?, failure = ?, live = ? AND (live OR ` + orderIsFree + `),
  authorized = ?, captured = ?, refunded = ?, refund_reserved = ?, code = ?, decline_code = ?,
  provider_transaction = ?, authorization_ends = ?, credential_ref = ?, plugin_release = ?, version = ?, chain = ?,
- updated_at = ? WHERE id = ? AND company_id = ? AND version = ? AND chain = ?`,
+ updated_at = ? WHERE ` + paymentStands,
 		lockPayment: `SELECT p.id FROM payment p WHERE ` + paymentStands + ` FOR UPDATE`,
 		insertOperation: `INSERT INTO operation (` + operationInsertColumns + `) VALUES
  (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -61,8 +61,7 @@ func writerStatements(d dialect) statements {
 		updateOperation: `UPDATE operation SET state = ?, failure = ?, request_id = ?, provider_transaction = ?,
  refund_ids_seen = ?, epoch = ?, owner_boot = ?, send_deadline = ?, next_check_at = ?, checks = ?, watched_ms = ?,
  code = ?, decline_code = ?, plugin_release = ?, trace_id = ?, sealed_credential = ?, sealed_reply = ?,
- updated_at = ? WHERE payment_id = ? AND id = ? AND epoch = ?
- AND EXISTS (SELECT 1 FROM payment p WHERE ` + paymentStands + `)`,
+ updated_at = ? WHERE payment_id = ? AND id = ? AND epoch = ?`,
 		insertJournal: `INSERT INTO journal (stream, n, at, event, body, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		committed: `SELECT count(*) FROM journal j JOIN operation o ON o.payment_id = ? AND o.id = ? AND o.epoch = ?
  WHERE j.stream = ? AND j.n = ? AND j.hash = ?`,
@@ -72,9 +71,9 @@ func writerStatements(d dialect) statements {
 	}
 	// PostgreSQL takes the payment's row first, so that nothing moves between the look and the write.
 	s.beginOperation = s.insertOperation + ` ON CONFLICT DO NOTHING`
-	s.updateOperation, _, _ = strings.Cut(s.updateOperation, "\n AND EXISTS")
 	s.lockPayment = strings.Replace(s.lockPayment, "? = 0 OR", "NOT ?::boolean OR", 1)
 	s.updatePayment = strings.Replace(s.updatePayment, "live = ? AND", "live = ?::boolean AND", 1)
+	s.updatePayment = strings.Replace(s.updatePayment, "? = 0 OR", "NOT ?::boolean OR", 1)
 	for _, text := range []*string{
 		&s.insertClaim, &s.deleteClaim, &s.insertPayment, &s.updatePayment, &s.lockPayment, &s.insertOperation,
 		&s.beginOperation, &s.updateOperation, &s.insertJournal, &s.committed,
@@ -102,72 +101,73 @@ func numbered(text string) string {
 	return b.String()
 }
 
-func claimArgs(c outbound.Claim) []any {
-	return []any{
-		month(c.At), string(c.Company), string(c.Environment), string(c.Scope), c.Hash[:], c.Fingerprint[:],
-		string(c.Payment), string(c.Operation), c.At.UnixMicro(),
-	}
+// The arguments of each statement are appended to a slice of the caller's, which the SQLite writer uses again.
+
+func claimArgs(to []any, c outbound.Claim) []any {
+	return append(claimKeyArgs(to, c), c.Fingerprint[:], string(c.Payment), string(c.Operation), c.At.UnixMicro())
 }
 
-func claimKeyArgs(c outbound.Claim) []any {
-	return []any{month(c.At), string(c.Company), string(c.Environment), string(c.Scope), c.Hash[:]}
+func claimKeyArgs(to []any, c outbound.Claim) []any {
+	return append(to, month(c.At), string(c.Company), string(c.Environment), string(c.Scope), c.Hash[:])
 }
 
-func (c *change) insertPaymentArgs() []any {
-	p := c.Record.Payment
-	return []any{
+func (c *change) insertPaymentArgs(to []any) []any {
+	p := &c.Record.Payment
+	return append(to,
 		string(p.ID), string(p.Company), string(p.Environment), string(p.Store), p.Type, p.Provider, p.Account,
 		p.Wire, p.OrderNumber, string(p.Amount.Currency), p.Amount.Units, p.Capture, p.Authorized, p.Captured,
 		p.Refunded, p.RefundReserved, string(p.State), string(p.Failure), p.State.Live(), p.Code, p.DeclineCode,
 		orNull(p.ProviderTransaction), micros(p.AuthorizationEnds), p.CredentialRef, p.Release, p.Version,
 		p.Chain[:], p.CreatedAt.UnixMicro(), p.UpdatedAt.UnixMicro(),
-	}
+	)
 }
 
-func (c *change) updatePaymentArgs() []any {
-	p := c.Record.Payment
-	return []any{
+func (c *change) updatePaymentArgs(to []any) []any {
+	p := &c.Record.Payment
+	to = append(to,
 		string(p.State), string(p.Failure), p.State.Live(), p.Authorized, p.Captured, p.Refunded, p.RefundReserved,
 		p.Code, p.DeclineCode, orNull(p.ProviderTransaction), micros(p.AuthorizationEnds), p.CredentialRef,
 		p.Release, p.Version, p.Chain[:], p.UpdatedAt.UnixMicro(),
-		string(p.ID), string(p.Company), c.Version, c.Entry.Prev[:],
-	}
+	)
+	return c.standsArgs(to)
 }
 
-func (c *change) standsArgs() []any {
-	p := c.Record.Payment
-	return []any{string(p.ID), string(p.Company), c.Version, c.Entry.Prev[:], c.wantsOrder()}
+func (c *change) standsArgs(to []any) []any {
+	p := &c.Record.Payment
+	return append(to, string(p.ID), string(p.Company), c.Version, c.Entry.Prev[:], c.wantsOrder())
 }
 
-func (c *change) insertOperationArgs() []any {
-	o := c.Record.Operation
-	return []any{
+func (c *change) insertOperationArgs(to []any) []any {
+	o := &c.Record.Operation
+	return append(to,
 		string(o.Payment), string(o.ID), c.Record.Payment.Version, string(o.Kind), string(o.State),
 		string(o.Failure), string(o.Amount.Currency), o.Amount.Units, o.OrderID, o.RequestID, o.Reversal,
 		orNull(o.ProviderTransaction), c.seen, o.Epoch, o.OwnerBoot, micros(o.SendDeadline), micros(o.NextCheckAt),
 		int64(o.Checks), o.WatchedMS, o.Code, o.DeclineCode, o.Release, o.TraceID, bytesOrNull(o.SealedCredential),
 		bytesOrNull(o.SealedReply), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
-	}
+	)
 }
 
-func (c *change) updateOperationArgs() []any {
-	o := c.Record.Operation
-	return []any{
+func (c *change) updateOperationArgs(to []any) []any {
+	o := &c.Record.Operation
+	return append(to,
 		string(o.State), string(o.Failure), o.RequestID, orNull(o.ProviderTransaction), c.seen, o.Epoch,
 		o.OwnerBoot, micros(o.SendDeadline), micros(o.NextCheckAt), int64(o.Checks), o.WatchedMS, o.Code,
 		o.DeclineCode, o.Release, o.TraceID, bytesOrNull(o.SealedCredential), bytesOrNull(o.SealedReply),
 		o.UpdatedAt.UnixMicro(), string(o.Payment), string(o.ID), c.Epoch,
+	)
+}
+
+func (c *change) journalArgs(to []any) []any {
+	e := &c.Entry
+	body := e.Body
+	if body == nil {
+		body = []byte{} // an empty body is an empty body in both dialects, never NULL
 	}
+	return append(to, e.Stream, e.N, e.At.UnixMicro(), e.Event, body, e.Prev[:], e.Hash[:])
 }
 
-func (c *change) journalArgs() []any {
-	e := c.Entry
-	// An empty body is an empty body in both dialects, never NULL.
-	body := append([]byte{}, e.Body...)
-	return []any{e.Stream, e.N, e.At.UnixMicro(), e.Event, body, e.Prev[:], e.Hash[:]}
-}
-
-func (c *change) committedArgs() []any {
-	o := c.Record.Operation
-	return []any{string(o.Payment), string(o.ID), o.Epoch, c.stream, c.Entry.N, c.Entry.Hash[:]}
+func (c *change) committedArgs(to []any) []any {
+	o := &c.Record.Operation
+	return append(to, string(o.Payment), string(o.ID), o.Epoch, c.stream, c.Entry.N, c.Entry.Hash[:])
 }

@@ -164,7 +164,7 @@ func TestSQLiteReleases(t *testing.T) {
 func TestPostgresLedger(t *testing.T) {
 	t.Parallel()
 	postgresServer(t)
-	outboundtest.Ledger(t, func(t *testing.T) outbound.Ledger { t.Helper(); return onPostgres(t).Ledger() })
+	outboundtest.SharedLedger(t, func(t *testing.T) outbound.Ledger { t.Helper(); return onPostgres(t).Ledger() })
 }
 
 func TestPostgresDirectory(t *testing.T) {

@@ -52,9 +52,9 @@ func (b *book) intent(edit ...func(*payment.Record)) outbound.Change {
 	at := epochStart().Add(time.Duration(b.made) * time.Millisecond)
 	amount := money.Amount{Units: 229, Currency: money.TWD}
 	p := payment.Payment{
-		ID: payment.ID(id(at)), Company: b.company, Environment: company.Test, Store: "門市1", Type: "LINE_QRCODE_PAY",
-		Provider: "linepay", Account: b.account, Wire: "v4", OrderNumber: "order-" + random(6), Amount: amount,
-		Capture: true, CredentialRef: "credential-1/1", Release: "linepay@1.0.0",
+		ID: payment.ID(id(at)), Company: b.company, Environment: company.Test, Store: "門市1", Type: "TILL_PAY",
+		Provider: "till", Account: b.account, Wire: "v4", OrderNumber: "order-" + random(6), Amount: amount,
+		Capture: true, CredentialRef: "credential-1/1", Release: "till@1.0.0",
 	}
 	o := payment.Operation{
 		ID: payment.OperationID(id(at)), Payment: p.ID, Kind: payment.KindPay, Amount: amount, OrderID: p.OrderNumber,

@@ -44,7 +44,7 @@ func someStore(name string) company.Store {
 
 func someCredential(revision int64) credential.Credential {
 	return credential.Credential{
-		ID: "credential-1", Company: "c1", Type: "LINE_QRCODE_PAY", Provider: "linepay", Environment: company.Test,
+		ID: "credential-1", Company: "c1", Type: "TILL_PAY", Provider: "till", Environment: company.Test,
 		Account: "1234567890", Wire: "v4", Revision: revision, CreatedAt: epochStart(),
 		UpdatedAt: epochStart().Add(time.Duration(revision) * time.Hour), Sealed: []byte{0, 1, 2, 255, byte(revision)},
 	}
@@ -200,7 +200,7 @@ func directoryPins(t *testing.T, d outbound.Directory) {
 	for name, edit := range map[string]func(*credential.Credential){
 		"another id":          func(c *credential.Credential) { c.ID = "credential-2" },
 		"another store":       func(c *credential.Credential) { c.Store = "s1" },
-		"another type":        func(c *credential.Credential) { c.Type = "IPASS_OFFLINE_PAY" },
+		"another type":        func(c *credential.Credential) { c.Type = "KIOSK_PAY" },
 		"another environment": func(c *credential.Credential) { c.Environment = company.Live },
 	} {
 		for revision := int64(1); revision <= 2; revision++ {

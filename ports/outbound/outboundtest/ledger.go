@@ -15,14 +15,23 @@ import (
 	"github.com/payrack/payrack/ports/outbound"
 )
 
-// Ledger is the contract of outbound.Ledger. open returns an empty ledger. Most subtests share one, each as a
+// Ledger is the contract of an outbound.Ledger that one process owns. open returns an empty ledger. Most subtests share one, each as a
 // company of its own; those that fence get one of their own. They run in parallel.
 //
-// Beyond the words of the port it holds implementations to this: times are kept to the microsecond; a change
-// whose parts do not fit is fault.Internal code change_malformed; one that breaks the transition table or an
-// amount rule is fault.Internal code ledger_refused; a provider transaction that belongs to another payment
-// is fault.Conflict code provider_transaction_taken. After these nothing of the change is stored.
+// Beyond the words of the port it holds implementations to this: times are kept to the microsecond.
 func Ledger(t *testing.T, open func(t *testing.T) outbound.Ledger) {
+	t.Helper()
+	ledger(t, open, fenceCases(), ownedFenceCases())
+}
+
+// SharedLedger is the contract of an outbound.Ledger that replicas share: Ledger's, but for what is fenced without
+// a list.
+func SharedLedger(t *testing.T, open func(t *testing.T) outbound.Ledger) {
+	t.Helper()
+	ledger(t, open, fenceCases(), sharedFenceCases())
+}
+
+func ledger(t *testing.T, open func(t *testing.T) outbound.Ledger, alone ...[]ledgerCase) {
 	t.Helper()
 	shared := open(t)
 	for _, part := range [][]ledgerCase{
@@ -35,11 +44,13 @@ func Ledger(t *testing.T, open func(t *testing.T) outbound.Ledger) {
 			})
 		}
 	}
-	for _, c := range fenceCases() {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.run(t, newBook(open(t)))
-		})
+	for _, part := range alone {
+		for _, c := range part {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				c.run(t, newBook(open(t)))
+			})
+		}
 	}
 }
 
@@ -117,11 +128,11 @@ func keepsEveryMember(t *testing.T, b *book) {
 		p.Authorized, p.Captured, p.Refunded, p.RefundReserved = 229, 228, 27, 201
 		p.Failure, p.Code, p.DeclineCode, p.ProviderTransaction = payment.NotCharged, "0000", "declined", "2025111100000000001"
 		p.AuthorizationEnds = epochStart().Add(time.Hour)
-		p.CredentialRef, p.Release = "credential-1/2", "linepay@1.0.1"
+		p.CredentialRef, p.Release = "credential-1/2", "till@1.0.1"
 		o.Failure, o.RequestID, o.Reversal, o.ProviderTransaction = payment.Declined, "req", true, "2025111100000000002"
 		o.RefundIDsSeen = []string{"2025111100000000003", "退款"}
 		o.Epoch, o.NextCheckAt, o.Checks, o.WatchedMS = 7, epochStart().Add(time.Minute), 3, 4500
-		o.Code, o.DeclineCode, o.Release, o.TraceID = "1172", "duplicate", "linepay@1.0.1", "trace"
+		o.Code, o.DeclineCode, o.Release, o.TraceID = "1172", "duplicate", "till@1.0.1", "trace"
 		o.SealedCredential, o.SealedReply = []byte{0, 1, 255}, []byte{0, 2, 254}
 	})
 	for _, part := range []any{c.Record.Payment, c.Record.Operation} {
@@ -140,12 +151,12 @@ func keepsEveryMember(t *testing.T, b *book) {
 		p.Authorized, p.Captured, p.Refunded, p.RefundReserved = 231, 230, 228, 0
 		p.Code, p.DeclineCode, p.ProviderTransaction = "1", "2", "2025111100000000009"
 		p.AuthorizationEnds = time.Time{}
-		p.CredentialRef, p.Release = "", "linepay@1.0.2"
+		p.CredentialRef, p.Release = "", "till@1.0.2"
 		o.State, o.Failure, o.RequestID = payment.OperationUnknown, payment.NotSent, "req-2"
 		o.ProviderTransaction, o.RefundIDsSeen = "", nil
 		o.Epoch, o.OwnerBoot = 8, "boot-2"
 		o.SendDeadline, o.NextCheckAt, o.Checks, o.WatchedMS = epochStart(), time.Time{}, 4, 4501
-		o.Code, o.DeclineCode, o.Release, o.TraceID = "3", "4", "linepay@1.0.2", "trace-2"
+		o.Code, o.DeclineCode, o.Release, o.TraceID = "3", "4", "till@1.0.2", "trace-2"
 		o.SealedCredential, o.SealedReply = nil, []byte("reply")
 	})
 	b.holds(t, b.stored(t, u))
@@ -231,7 +242,7 @@ func readCases() []ledgerCase {
 			r := b.begun(t)
 			for name, edit := range map[string]func(*outbound.OrderKey){
 				"environment": func(k *outbound.OrderKey) { k.Environment = company.Live },
-				"provider":    func(k *outbound.OrderKey) { k.Provider = "ipass" },
+				"provider":    func(k *outbound.OrderKey) { k.Provider = "kiosk" },
 				"account":     func(k *outbound.OrderKey) { k.Account = "other" },
 				"number":      func(k *outbound.OrderKey) { k.OrderNumber += "x" },
 			} {

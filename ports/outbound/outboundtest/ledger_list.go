@@ -124,7 +124,7 @@ func filtersNarrow(t *testing.T, b *book) {
 				x.Payment.Store = own
 			}
 			if i%3 == 0 {
-				x.Payment.Type = "IPASS_OFFLINE_PAY"
+				x.Payment.Type = "KIOSK_PAY"
 			}
 		})
 		switch i % 4 {
@@ -148,12 +148,12 @@ func filtersNarrow(t *testing.T, b *book) {
 		"no such":      {State: payment.Review},
 		"own store":    {Store: &own},
 		"other store":  {Store: &other},
-		"type":         {Type: "IPASS_OFFLINE_PAY"},
+		"type":         {Type: "KIOSK_PAY"},
 		"from":         {CreatedFrom: from},
 		"to":           {CreatedTo: to},
 		"between":      {CreatedFrom: from, CreatedTo: to},
 		"nothing":      {CreatedFrom: to, CreatedTo: from},
-		"all together": {State: payment.Failed, Store: &own, Type: "LINE_QRCODE_PAY", CreatedFrom: from, CreatedTo: to.Add(time.Hour)},
+		"all together": {State: payment.Failed, Store: &own, Type: "TILL_PAY", CreatedFrom: from, CreatedTo: to.Add(time.Hour)},
 	} {
 		want := []payment.ID{}
 		for _, r := range slices.Backward(all) {

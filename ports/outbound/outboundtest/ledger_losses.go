@@ -129,7 +129,7 @@ func orderCases() []ledgerCase {
 			r := b.begun(t)
 			number := func(x *payment.Record) { x.Payment.OrderNumber = r.Payment.OrderNumber }
 			b.begun(t, number, func(x *payment.Record) { x.Payment.Environment = company.Live })
-			b.begun(t, number, func(x *payment.Record) { x.Payment.Provider = "ipass" })
+			b.begun(t, number, func(x *payment.Record) { x.Payment.Provider = "kiosk" })
 			b.begun(t, number, func(x *payment.Record) { x.Payment.Account = "other" })
 			newBook(b.ledger).begun(t, number)
 		}},

@@ -11,10 +11,48 @@ import (
 	"github.com/payrack/payrack/ports/outbound"
 )
 
-func fenceCases() []ledgerCase {
-	owner := func(boot string) func(*payment.Record) {
-		return func(r *payment.Record) { r.Operation.OwnerBoot = boot }
+// owner makes boot the owner of a call that can no longer be on its way.
+func owner(boot string) func(*payment.Record) {
+	return ownerUntil(boot, time.Unix(1000000000, 0).UTC())
+}
+
+// busy makes boot the owner of a call that may still be on its way.
+func busy(boot string) func(*payment.Record) {
+	return ownerUntil(boot, time.Unix(10000000000, 0).UTC())
+}
+
+func ownerUntil(boot string, deadline time.Time) func(*payment.Record) {
+	return func(r *payment.Record) { r.Operation.OwnerBoot, r.Operation.SendDeadline = boot, deadline }
+}
+
+// ownedFenceCases hold where one process owns the ledger: another process life is over, whatever it was doing.
+func ownedFenceCases() []ledgerCase {
+	return []ledgerCase{
+		{"without a list, a call that may still be on its way is fenced as well", func(t *testing.T, b *book) {
+			t.Helper()
+			b.begun(t, busy("now"))
+			b.fenced(t, nil, 10, b.begun(t, busy("old-1")), b.begun(t, owner("old-2")))
+		}},
 	}
+}
+
+// sharedFenceCases hold where replicas share the ledger: another process life may be at work.
+func sharedFenceCases() []ledgerCase {
+	return []ledgerCase{
+		{"without a list, a call that may still be on its way is left to its owner", func(t *testing.T, b *book) {
+			t.Helper()
+			atWork := b.begun(t, busy("old-1"))
+			recent := b.begun(t, ownerUntil("old-1", time.Now().Add(time.Minute).Truncate(time.Microsecond).UTC()))
+			ended := b.begun(t, ownerUntil("old-1", time.Now().Add(-time.Minute).Truncate(time.Microsecond).UTC()))
+			b.fenced(t, nil, 10, ended, b.begun(t, owner("old-2")))
+			b.holds(t, atWork)
+			b.holds(t, b.ended(t, recent, payment.Succeeded))
+			b.fenced(t, []string{"old-1"}, 10, atWork)
+		}},
+	}
+}
+
+func fenceCases() []ledgerCase {
 	return []ledgerCase{
 		{"without a list, every other process life is fenced", func(t *testing.T, b *book) {
 			t.Helper()
@@ -28,7 +66,7 @@ func fenceCases() []ledgerCase {
 		}},
 		{"with a list, only those on it are fenced", func(t *testing.T, b *book) {
 			t.Helper()
-			dead := b.begun(t, owner("dead"))
+			dead := b.begun(t, busy("dead"))
 			alive := b.begun(t, owner("alive"))
 			b.fenced(t, []string{"dead", "another"}, 10, dead)
 			b.holds(t, alive)

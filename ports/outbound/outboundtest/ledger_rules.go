@@ -146,7 +146,7 @@ func transactionBelongsToOne(t *testing.T, b *book) {
 	b.holds(t, second)
 	// The number is another one in another environment, at another provider, under another account.
 	b.stored(t, next(b.begun(t, func(x *payment.Record) { x.Payment.Environment = company.Live }), named))
-	b.stored(t, next(b.begun(t, func(x *payment.Record) { x.Payment.Provider = "ipass" }), named))
+	b.stored(t, next(b.begun(t, func(x *payment.Record) { x.Payment.Provider = "kiosk" }), named))
 	b.stored(t, next(b.begun(t, func(x *payment.Record) { x.Payment.Account = "other" }), named))
 	// Payments without one do not disturb each other, and a payment keeps its own.
 	b.ended(t, b.begun(t), payment.Succeeded)

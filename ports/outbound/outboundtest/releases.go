@@ -48,14 +48,14 @@ func someChannel(name string, generation int64) release.Channel {
 
 func releaseKept(t *testing.T, r outbound.Releases) {
 	t.Helper()
-	want := someRelease("linepay", "1.0.0", 0)
+	want := someRelease("till", "1.0.0", 0)
 	written(t, r.Add(t.Context(), want))
-	got, err := r.Get(t.Context(), "linepay", "1.0.0")
+	got, err := r.Get(t.Context(), "till", "1.0.0")
 	if err != nil {
 		t.Fatalf("Get: %v", err)
 	}
 	same(t, got, want)
-	for _, miss := range [][2]string{{"linepay", "1.0.1"}, {"ipass", "1.0.0"}, {"", ""}} {
+	for _, miss := range [][2]string{{"till", "1.0.1"}, {"kiosk", "1.0.0"}, {"", ""}} {
 		_, err := r.Get(t.Context(), miss[0], miss[1])
 		wantKind(t, err, fault.NotFound)
 	}
@@ -63,9 +63,9 @@ func releaseKept(t *testing.T, r outbound.Releases) {
 
 func releaseOnce(t *testing.T, r outbound.Releases) {
 	t.Helper()
-	first := someRelease("linepay", "1.0.0", 0)
+	first := someRelease("till", "1.0.0", 0)
 	written(t, r.Add(t.Context(), first))
-	again := someRelease("linepay", "1.0.0", 5)
+	again := someRelease("till", "1.0.0", 5)
 	again.Path, again.InstalledBy = "/elsewhere", "another"
 	written(t, r.Add(t.Context(), again))
 	other := first
@@ -80,12 +80,12 @@ func releaseOnce(t *testing.T, r outbound.Releases) {
 
 func releasesListed(t *testing.T, r outbound.Releases) {
 	t.Helper()
-	a, b, c := someRelease("linepay", "1.10.0", 2), someRelease("ipass", "1.0.0", 1), someRelease("linepay", "1.9.0", 0)
+	a, b, c := someRelease("till", "1.10.0", 2), someRelease("kiosk", "1.0.0", 1), someRelease("till", "1.9.0", 0)
 	for _, x := range []release.Release{a, b, c} {
 		written(t, r.Add(t.Context(), x))
 	}
 	for name, want := range map[string][]release.Release{
-		"": {c, b, a}, "linepay": {c, a}, "ipass": {b},
+		"": {c, b, a}, "till": {c, a}, "kiosk": {b},
 	} {
 		got, err := r.List(t.Context(), name)
 		if err != nil {
@@ -102,18 +102,18 @@ func channelSaved(t *testing.T, r outbound.Releases) {
 	t.Helper()
 	ctx := t.Context()
 	for _, generation := range []int64{-1, 0, 2} {
-		wantCode(t, r.SaveChannel(ctx, someChannel("linepay", generation)), fault.Conflict, "generation_moved")
+		wantCode(t, r.SaveChannel(ctx, someChannel("till", generation)), fault.Conflict, "generation_moved")
 	}
 	for generation := int64(1); generation <= 3; generation++ {
-		written(t, r.SaveChannel(ctx, someChannel("linepay", generation)))
+		written(t, r.SaveChannel(ctx, someChannel("till", generation)))
 		for _, wrong := range []int64{1, generation, generation + 2} {
-			wantCode(t, r.SaveChannel(ctx, someChannel("linepay", wrong)), fault.Conflict, "generation_moved")
+			wantCode(t, r.SaveChannel(ctx, someChannel("till", wrong)), fault.Conflict, "generation_moved")
 		}
 		got, err := r.Channels(ctx)
 		if err != nil {
 			t.Fatalf("Channels: %v", err)
 		}
-		same(t, got, []release.Channel{someChannel("linepay", generation)})
+		same(t, got, []release.Channel{someChannel("till", generation)})
 	}
 }
 
@@ -122,13 +122,13 @@ func channelsListed(t *testing.T, r outbound.Releases) {
 	if got, err := r.Channels(t.Context()); err != nil || len(got) != 0 {
 		t.Errorf("Channels of an empty store = %v, %v; want nothing", got, err)
 	}
-	written(t, r.SaveChannel(t.Context(), someChannel("linepay", 1)))
-	written(t, r.SaveChannel(t.Context(), someChannel("ipass", 1)))
+	written(t, r.SaveChannel(t.Context(), someChannel("till", 1)))
+	written(t, r.SaveChannel(t.Context(), someChannel("kiosk", 1)))
 	got, err := r.Channels(t.Context())
 	if err != nil {
 		t.Fatalf("Channels: %v", err)
 	}
-	same(t, got, []release.Channel{someChannel("ipass", 1), someChannel("linepay", 1)})
+	same(t, got, []release.Channel{someChannel("kiosk", 1), someChannel("till", 1)})
 }
 
 // manyAtOnce calls a write at the same moment and counts how often it went through. It may only fail with
@@ -161,7 +161,7 @@ func manyAtOnce(t *testing.T, write func() error) int {
 func channelRaces(t *testing.T, r outbound.Releases) {
 	t.Helper()
 	for generation := int64(1); generation <= 3; generation++ {
-		won := manyAtOnce(t, func() error { return r.SaveChannel(t.Context(), someChannel("linepay", generation)) })
+		won := manyAtOnce(t, func() error { return r.SaveChannel(t.Context(), someChannel("till", generation)) })
 		if won != 1 {
 			t.Errorf("generation %d was saved %d times, want once", generation, won)
 		}
@@ -170,7 +170,7 @@ func channelRaces(t *testing.T, r outbound.Releases) {
 
 func releaseRaces(t *testing.T, r outbound.Releases) {
 	t.Helper()
-	if won := manyAtOnce(t, func() error { return r.Add(t.Context(), someRelease("linepay", "1.0.0", 0)) }); won != 16 {
+	if won := manyAtOnce(t, func() error { return r.Add(t.Context(), someRelease("till", "1.0.0", 0)) }); won != 16 {
 		t.Errorf("%d of 16 went through, want all", won)
 	}
 	if all, err := r.List(t.Context(), ""); err != nil || len(all) != 1 {
