@@ -58,7 +58,7 @@ run: build plugins ## the whole platform in the foreground, with curl lines to p
 .PHONY: build
 build: ## bin/payrack: server, operator's tool and sandbox in one static binary
 	@mkdir -p $(BIN)
-	$(GO) build $(BUILD_FLAGS) -ldflags '-s -w' -o $(BIN)/payrack ./cmd/payrack
+	$(GO) build $(BUILD_FLAGS) -ldflags '-s -w -X main.version=$(or $(VERSION),$(shell git describe --always --dirty 2>/dev/null),dev)' -o $(BIN)/payrack ./cmd/payrack
 
 .PHONY: plugins
 plugins: ## the provider binaries; VERSION=x.y.z stamps them, OUT=dir says where (bin/plugins)

@@ -46,7 +46,7 @@ type Admin struct {
 
 // Database is where payments are kept.
 type Database struct {
-	// URL is the path of a SQLite file, or postgres://….
+	// URL is the path of a SQLite file, or postgres://…. The file is made by payrack init and payrack dev only.
 	URL string `koanf:"url"`
 }
 
@@ -101,9 +101,12 @@ type Directory struct {
 
 // Shutdown is how the program ends.
 type Shutdown struct {
-	// Grace is how long requests and provider calls may go on after SIGTERM. Less than the longest provider
-	// call leaves calls behind whose outcome is then unknown. A request may take this long and ten seconds.
+	// Grace is how long requests and provider calls may go on after SIGTERM. What still runs then is cut off,
+	// recorded as unknown and answered 504 PENDING.
 	Grace Duration `koanf:"grace"`
+	// DrainDelay is how long /readyz answers 503 before the listeners close, so that a load balancer looks
+	// away first. It comes before Grace.
+	DrainDelay Duration `koanf:"drain_delay"`
 }
 
 // Duration is a time span that is written with its unit: 30s, 1h.
@@ -165,7 +168,7 @@ func Default() Config {
 		Limits:    Limits{RequestsPerSecond: 5000, Burst: 5000, FailedTokensPerMinute: 60},
 		Tokens:    Tokens{Lifetime: Duration(time.Hour)},
 		Directory: Directory{ReloadInterval: Duration(time.Second)},
-		Shutdown:  Shutdown{Grace: Duration(60 * time.Second)},
+		Shutdown:  Shutdown{Grace: Duration(60 * time.Second), DrainDelay: Duration(2 * time.Second)},
 	}
 }
 

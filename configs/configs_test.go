@@ -32,7 +32,7 @@ func TestDefaultIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(configs.Default(), got); diff != "" {
+	if diff := cmp.Diff(rooted(t, "."), got); diff != "" {
 		t.Errorf("nothing was set, yet (-want +got):\n%s", diff)
 	}
 }
@@ -43,7 +43,7 @@ func TestExampleNamesEveryKeyWithItsDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(configs.Default(), got); diff != "" {
+	if diff := cmp.Diff(rooted(t, "."), got); diff != "" {
 		t.Errorf("the example differs from the defaults (-default +example):\n%s", diff)
 	}
 	text, err := os.ReadFile("payrack.example.yaml")
@@ -87,8 +87,9 @@ func TestOrderOfSources(t *testing.T) {
 	if err := flags.Parse([]string{"--log-level", "error"}); err != nil {
 		t.Fatal(err)
 	}
+	file := write(t, "log: {level: debug, format: text}\nshutdown: {grace: 90s}\nlimits: {burst: 7}\n")
 	got, err := configs.Load(configs.Sources{
-		File: write(t, "log: {level: debug, format: text}\nshutdown: {grace: 90s}\nlimits: {burst: 7}\n"),
+		File: file,
 		Environ: []string{
 			"PAYRACK_LOG__LEVEL=warn", "PAYRACK_LIMITS__BURST=9", "PAYRACK_CONFIG=ignored",
 			"PAYRACK_HTTP__TRUSTED_PROXIES=10.0.0.0/8, 192.168.0.0/16", "PAYRACK_ADMIN__PPROF=false",
@@ -100,7 +101,7 @@ func TestOrderOfSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := configs.Default()
+	want := rooted(t, filepath.Dir(file))
 	want.Log = configs.Log{Level: "error", Format: "text"}
 	want.Shutdown.Grace = configs.Duration(90 * time.Second)
 	want.Limits.Burst = 9
@@ -241,11 +242,12 @@ func TestPrintHidesSecretsAndReadsBack(t *testing.T) {
 			t.Errorf("what is no secret is gone:\n%s", out)
 		}
 	}
-	got, err := configs.Load(configs.Sources{File: write(t, string(text))})
+	file := write(t, string(text))
+	got, err := configs.Load(configs.Sources{File: file})
 	if err != nil {
 		t.Fatalf("the printed configuration does not load: %v\n%s", err, text)
 	}
-	want := configs.Default()
+	want := rooted(t, filepath.Dir(file))
 	want.Database.URL, want.Plugins.Settings = got.Database.URL, got.Plugins.Settings
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -2,7 +2,8 @@
 //
 // A value is looked for in this order, the last one found wins: the defaults in [Default], the YAML file,
 // the environment (PAYRACK_ and two underscores for a level: database.url is PAYRACK_DATABASE__URL), the
-// flags of the command. An unknown key is a mistake, wherever it stands, because a mistyped limit that is
+// flags of the command. A relative path in the file and a default start at the folder of the file, one in the
+// environment or a flag at the working folder; what Load returns is absolute. An unknown key is a mistake, wherever it stands, because a mistyped limit that is
 // silently ignored is found out on the worst day. [Load] reports all mistakes at once, each with the key,
 // what is wrong with it and what to do.
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -74,7 +75,15 @@ func Load(s Sources) (Config, error) {
 	}
 	for _, layer := range layers {
 		problems = append(problems, decode(layer.values, &c)...)
+		if layer.folder != "" {
+			c = c.rooted(layer.folder)
+		}
 	}
+	here, err := os.Getwd()
+	if err != nil {
+		return c, fmt.Errorf("find the working folder: %w", err)
+	}
+	c = c.rooted(here)
 	for _, p := range c.problems() {
 		// A value that could not be read is still the default: one report for a key is enough.
 		if !problems.has(p.Key) {
@@ -82,6 +91,8 @@ func Load(s Sources) (Config, error) {
 		}
 	}
 	if len(problems) > 0 {
+		// The sources are maps: without an order of its own the list would differ from run to run.
+		slices.SortStableFunc(problems, func(a, b Problem) int { return strings.Compare(a.String(), b.String()) })
 		return c, problems
 	}
 	return c, nil
@@ -90,6 +101,9 @@ func Load(s Sources) (Config, error) {
 // layer is one source.
 type layer struct {
 	values *koanf.Koanf
+	// folder is where relative paths of this layer, and of the defaults below it, start; empty is the working
+	// folder.
+	folder string
 	// from names the source of a key for people.
 	from func(key string) string
 }
@@ -101,14 +115,18 @@ func read(s Sources, problems *Errors) ([]layer, error) {
 		if err != nil {
 			return nil, err
 		}
-		layers = append(layers, layer{k, func(string) string { return s.File }})
+		file, err := filepath.Abs(s.File)
+		if err != nil {
+			return nil, fmt.Errorf("find the configuration file: %w", err)
+		}
+		layers = append(layers, layer{k, filepath.Dir(file), func(string) string { return s.File }})
 	}
 	if len(s.Environ) > 0 {
 		k, err := readEnvironment(s, problems)
 		if err != nil {
 			return nil, err
 		}
-		layers = append(layers, layer{k, variable})
+		layers = append(layers, layer{k, "", variable})
 	}
 	if s.Flags != nil {
 		k := koanf.New(".")
@@ -121,12 +139,16 @@ func read(s Sources, problems *Errors) ([]layer, error) {
 		if err := k.Load(posflag.ProviderWithFlag(s.Flags, ".", nil, known), nil); err != nil {
 			return nil, fmt.Errorf("read the flags: %w", err)
 		}
-		layers = append(layers, layer{k, func(string) string { return "the flags" }})
+		layers = append(layers, layer{k, "", func(string) string { return "the flags" }})
 	}
 	return layers, nil
 }
 
 func readFile(path string) (*koanf.Koanf, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find the configuration file: %w", err)
+	}
 	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no configuration file %s: name one with --config or PAYRACK_CONFIG", path)
@@ -152,7 +174,7 @@ func readEnvironment(s Sources, problems *Errors) (*koanf.Koanf, error) {
 		Prefix:      prefix,
 		EnvironFunc: func() []string { return s.Environ },
 		TransformFunc: func(name, value string) (string, any) {
-			if slices.Contains(s.Ignore, name) {
+			if slices.Contains(s.Ignore, name) || serviceLink(name, value) {
 				return "", nil
 			}
 			path := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, prefix)), "__", ".")

@@ -54,6 +54,8 @@ const (
 	longestLifetime = 24 * time.Hour
 	longestGrace    = 30 * time.Minute
 	longestReload   = time.Minute
+
+	longestDrainDelay = 5 * time.Minute
 	// runDirLength leaves room for the plugin's name and the socket's in the 108 bytes of a socket path.
 	runDirLength = 50
 )
@@ -93,6 +95,7 @@ func (c Config) problems() Errors {
 	within(&ps, "tokens.lifetime", c.Tokens.Lifetime, time.Minute, longestLifetime)
 	within(&ps, "directory.reload_interval", c.Directory.ReloadInterval, 100*time.Millisecond, longestReload)
 	within(&ps, "shutdown.grace", c.Shutdown.Grace, time.Second, longestGrace)
+	within(&ps, "shutdown.drain_delay", c.Shutdown.DrainDelay, 0, longestDrainDelay)
 	return ps
 }
 
@@ -158,6 +161,15 @@ func (c Config) DataDir() string {
 	}
 	path, _ := c.sqlitePath()
 	return filepath.Dir(path)
+}
+
+// SQLitePath is the path of the SQLite file, "" with PostgreSQL.
+func (c Config) SQLitePath() string {
+	if c.Postgres() {
+		return ""
+	}
+	path, _ := c.sqlitePath()
+	return path
 }
 
 // sqlitePath is the path of the SQLite file, from a path, a file: URL or a sqlite: URL.

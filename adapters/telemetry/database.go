@@ -10,8 +10,8 @@ import (
 // Statement opens a client span for one piece of work of a database and returns how to end it. name is a
 // constant such as "sqlite.commit"; statements are never shown, they may hold values.
 func (t *Telemetry) Statement(ctx context.Context, system, name string) func(batch int, err error) {
-	_, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient)) //nolint:spancheck // the returned function ends it
-	return func(batch int, err error) {                                            //nolint:spancheck // this is what ends it
+	_, span := t.span(ctx, name, trace.WithSpanKind(trace.SpanKindClient))
+	return func(batch int, err error) {
 		if span.IsRecording() {
 			span.SetAttributes(attribute.String("db.system.name", system))
 			if batch > 0 {

@@ -31,13 +31,16 @@ type call struct {
 }
 
 func (l ledger) start(ctx context.Context, name string) (context.Context, call) {
-	ctx, span := l.t.tracer.Start(ctx, "payrack.ledger."+name) //nolint:spancheck // call.end ends it
-	return ctx, call{l.t, name, time.Now(), span}              //nolint:spancheck // call.end ends it
+	span := noSpan
+	if l.t.Exports() {
+		ctx, span = l.t.span(ctx, "payrack.ledger."+name)
+	}
+	return ctx, call{l.t, name, time.Now(), span}
 }
 
 // end passes the error on as it came: it is the port's own.
 func (c call) end(err error) error {
-	c.t.metrics.databaseSeconds.WithLabelValues(c.name).Observe(time.Since(c.started).Seconds())
+	c.t.metrics.databaseSeconds.of(c.name).Observe(time.Since(c.started).Seconds())
 	fail(c.span, err)
 	c.span.End()
 	return err
@@ -52,7 +55,7 @@ func (l ledger) Commit(ctx context.Context, c outbound.Change) (outbound.Committ
 	if err != nil {
 		result = fault.CodeOf(err)
 	}
-	l.t.metrics.commits.WithLabelValues(result).Inc()
+	l.t.metrics.commits.of(result).Inc()
 	if m.span.IsRecording() {
 		m.span.SetAttributes(
 			attribute.String(keyPayment, string(c.Record.Payment.ID)),

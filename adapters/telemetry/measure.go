@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -101,8 +100,8 @@ func fail(span trace.Span, err error) {
 
 // reason keeps the words of the plugin contract; a plugin's own word would be an unbounded label.
 func reason(word string) string {
-	known := []string{"", "invalid", "auth", "rate_limited", "unavailable", "timeout", "bad_answer", "unsupported", "internal"}
-	if slices.Contains(known, word) {
+	switch word {
+	case "", "invalid", "auth", "rate_limited", "unavailable", "timeout", "bad_answer", "unsupported", "internal":
 		return word
 	}
 	return "other"

@@ -17,15 +17,12 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 
-	requests        *prometheus.CounterVec
-	requestSeconds  *prometheus.HistogramVec
-	payments        *prometheus.CounterVec
-	paymentSeconds  *prometheus.HistogramVec
-	calls           *prometheus.CounterVec
-	callSeconds     *prometheus.HistogramVec
+	requests        timed
+	payments        timed
+	calls           timed
+	commits         cache[string, prometheus.Counter]
+	databaseSeconds cache[string, prometheus.Observer]
 	unknown         *prometheus.CounterVec
-	commits         *prometheus.CounterVec
-	databaseSeconds *prometheus.HistogramVec
 	dropped         prometheus.Counter
 }
 
@@ -48,25 +45,34 @@ func newMetrics(version string) *metrics {
 	}
 	m := &metrics{
 		registry: r,
-		requests: counter("payrack_http_requests_total",
-			"HTTP requests that were answered.", "plane", "route", "method", "status"),
-		requestSeconds: histogram("payrack_http_request_duration_seconds",
-			"Time to answer an HTTP request.", "plane", "route", "method"),
-		payments: counter("payrack_operations_total",
-			"Operations asked for, by how they ended: final, pending, or the code of the error.",
-			"operation", "type", "provider", "result"),
-		paymentSeconds: histogram("payrack_operation_duration_seconds",
-			"Time of an operation in the core, provider call included.", "operation", "type", "provider"),
-		calls: counter("payrack_provider_calls_total",
-			"Calls to providers, by what the answer settled.", "provider", "operation", "version", "result", "reason"),
-		callSeconds: histogram("payrack_provider_call_duration_seconds",
-			"Time of a call to a provider through its plugin.", "provider", "operation", "version"),
+		requests: timed{
+			count: counter("payrack_http_requests_total",
+				"HTTP requests that were answered.", "plane", "route", "method", "status"),
+			seconds: histogram("payrack_http_request_duration_seconds",
+				"Time to answer an HTTP request.", "plane", "route", "method"),
+		},
+		payments: timed{
+			count: counter("payrack_operations_total",
+				"Operations asked for, by how they ended: final, pending, or the code of the error.",
+				"operation", "type", "provider", "result"),
+			seconds: histogram("payrack_operation_duration_seconds",
+				"Time of an operation in the core, provider call included.", "operation", "type", "provider"),
+		},
+		calls: timed{
+			count: counter("payrack_provider_calls_total",
+				"Calls to providers, by what the answer settled.", "provider", "operation", "version", "result", "reason"),
+			seconds: histogram("payrack_provider_call_duration_seconds",
+				"Time of a call to a provider through its plugin.", "provider", "operation", "version"),
+		},
 		unknown: counter("payrack_unknown_outcomes_total",
 			"Money-moving calls after which nobody knew whether money moved.", "provider", "operation", "version"),
-		commits: counter("payrack_ledger_commits_total",
-			"Durable writes of payments, by how they ended.", "result"),
-		databaseSeconds: histogram("payrack_ledger_duration_seconds",
-			"Time of a call to the store of payments.", "call"),
+	}
+	commits := counter("payrack_ledger_commits_total", "Durable writes of payments, by how they ended.", "result")
+	m.commits.make = func(result string) prometheus.Counter { return commits.WithLabelValues(result) }
+	database := histogram("payrack_ledger_duration_seconds", "Time of a call to the store of payments.", "call")
+	m.databaseSeconds.make = func(call string) prometheus.Observer { return database.WithLabelValues(call) }
+	for _, t := range []*timed{&m.requests, &m.payments, &m.calls} {
+		t.seen.make = t.find
 	}
 	m.dropped = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "payrack_telemetry_dropped_batches_total",

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/ports/inbound"
@@ -33,7 +32,7 @@ type useCase func(context.Context, inbound.Native) (inbound.Reply, error)
 
 func (p payments) measure(ctx context.Context, operation string, c inbound.Native, next useCase) (inbound.Reply, error) {
 	started := time.Now()
-	ctx, span := p.t.tracer.Start(ctx, "payrack."+operation, trace.WithSpanKind(trace.SpanKindInternal))
+	ctx, span := p.t.span(ctx, "payrack."+operation)
 	defer span.End()
 	ctx, known := withFacts(ctx)
 
@@ -41,8 +40,7 @@ func (p payments) measure(ctx context.Context, operation string, c inbound.Nativ
 
 	result := resultOf(reply, err)
 	typeName, provider := known.labels()
-	p.t.metrics.payments.WithLabelValues(operation, typeName, provider, result).Inc()
-	p.t.metrics.paymentSeconds.WithLabelValues(operation, typeName, provider).Observe(time.Since(started).Seconds())
+	p.t.metrics.payments.add(started, operation, typeName, provider, result)
 	if span.IsRecording() {
 		span.SetAttributes(known.attributes()...)
 		span.SetAttributes(attribute.String(keyOperation, operation), attribute.String(keyResult, result))

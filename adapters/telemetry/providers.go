@@ -108,7 +108,10 @@ func (s *session) Ask(ctx context.Context, q outbound.Question) outbound.Finding
 }
 
 func (s *session) start(ctx context.Context, operation string) (context.Context, trace.Span) {
-	return s.t.tracer.Start(ctx, "payrack.provider."+operation, trace.WithAttributes( //nolint:spancheck // the caller ends it
+	if !s.t.Exports() {
+		return ctx, noSpan
+	}
+	return s.t.span(ctx, "payrack.provider."+operation, trace.WithAttributes(
 		attribute.String(keyProvider, s.about.Provider),
 		attribute.String(keyType, s.about.Name),
 		attribute.String(keyVersion, s.about.Version),
@@ -117,9 +120,7 @@ func (s *session) start(ctx context.Context, operation string) (context.Context,
 }
 
 func (s *session) count(operation, result, why string, started time.Time) {
-	s.t.metrics.calls.WithLabelValues(s.about.Provider, operation, s.about.Version, result, reason(why)).Inc()
-	s.t.metrics.callSeconds.WithLabelValues(s.about.Provider, operation, s.about.Version).
-		Observe(time.Since(started).Seconds())
+	s.t.metrics.calls.add(started, s.about.Provider, operation, s.about.Version, result, reason(why))
 }
 
 func knowledge(k payment.Known) string {

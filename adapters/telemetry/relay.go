@@ -52,6 +52,7 @@ func (r *relay) run(ctx context.Context) {
 func (r *relay) send(ctx context.Context, batch []*tracepb.ResourceSpans) {
 	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
 	defer cancel()
+	admit(batch)
 	if err := r.client.UploadTraces(ctx, batch); err != nil {
 		r.dropped.Inc()
 		r.log.WarnContext(ctx, "spans of a plugin were not exported; is the collector of OTEL_EXPORTER_OTLP_ENDPOINT up?",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
@@ -25,8 +26,44 @@ func unsafe(key string) bool {
 		"error.message":
 		return true
 	}
-	const headers = "http.request.header."
-	return len(key) > len(headers) && key[:len(headers)] == headers
+	return strings.HasPrefix(key, "http.request.header.") || strings.HasPrefix(key, "http.response.header.")
+}
+
+// pluginMay lists the attributes that a plugin's spans may have: those of our SDK and of the conventions whose
+// value is no client's. A plugin is somebody else's program, so what is not known stays inside.
+func pluginMay(key string) bool {
+	switch key {
+	case "payrack.operation_id", "payrack.sent",
+		"rpc.system", "rpc.system.name", "rpc.service", "rpc.method", "rpc.grpc.status_code", "rpc.response.status_code",
+		"http.request.method", "http.request.body.size", "http.request.resend_count",
+		"http.response.status_code", "http.response.body.size",
+		"server.address", "server.port", "network.transport", "network.type", "network.protocol.name",
+		"network.protocol.version", "tls.protocol.version", "url.scheme", "url.template",
+		"error.type", "exception.type", "otel.status_code":
+		return true
+	}
+	return false
+}
+
+// admit drops from a plugin's spans what is not on the list. The scrubber still comes behind it.
+func admit(batch []*tracepb.ResourceSpans) {
+	foreign := func(kv *commonpb.KeyValue) bool { return !pluginMay(kv.GetKey()) }
+	for _, r := range batch {
+		for _, sc := range r.GetScopeSpans() {
+			if about := sc.GetScope(); about != nil {
+				about.Attributes = nil
+			}
+			for _, span := range sc.GetSpans() {
+				span.Attributes = slices.DeleteFunc(span.GetAttributes(), foreign)
+				for _, e := range span.GetEvents() {
+					e.Attributes = slices.DeleteFunc(e.GetAttributes(), foreign)
+				}
+				for _, l := range span.GetLinks() {
+					l.Attributes = slices.DeleteFunc(l.GetAttributes(), foreign)
+				}
+			}
+		}
+	}
 }
 
 // Start starts the client.

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 const scope = "github.com/payrack/payrack/adapters/telemetry"
@@ -37,7 +38,9 @@ type Options struct {
 
 // Telemetry holds the tracer, the metrics and the way out for spans.
 type Telemetry struct {
-	provider *sdktrace.TracerProvider
+	// recorder makes the spans; nil if nothing is exported.
+	recorder *sdktrace.TracerProvider
+	provider trace.TracerProvider
 	tracer   trace.Tracer
 	metrics  *metrics
 	relay    *relay
@@ -60,9 +63,8 @@ func New(ctx context.Context, o Options) (*Telemetry, error) {
 		return nil, err
 	}
 	if client == nil {
-		// Ids are still made, so that logs and problem documents of one request share one; nothing is recorded.
-		t.provider = sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
-		t.tracer = t.provider.Tracer(scope)
+		// The middleware still gives each request an id, so that its logs and its problem document share one.
+		t.provider = noop.NewTracerProvider()
 		return t, nil
 	}
 	scrubbed := &scrubber{next: client}
@@ -74,7 +76,8 @@ func New(ctx context.Context, o Options) (*Telemetry, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.provider = sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(described))
+	t.recorder = sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(described))
+	t.provider = t.recorder
 	t.tracer = t.provider.Tracer(scope)
 	t.relay = newRelay(context.WithoutCancel(ctx), scrubbed, o.Log, t.metrics.dropped)
 	return t, nil
@@ -98,7 +101,21 @@ func describe(ctx context.Context, o Options) (*resource.Resource, error) {
 	return r, nil
 }
 
-// TracerProvider makes tracers.
+// Exports reports whether spans are recorded and leave the process.
+func (t *Telemetry) Exports() bool { return t.recorder != nil }
+
+// span begins a span. Without an exporter it costs nothing and leaves the context as it is.
+func (t *Telemetry) span(ctx context.Context, name string, o ...trace.SpanStartOption) (context.Context, trace.Span) {
+	if t.recorder == nil {
+		return ctx, noSpan
+	}
+	return t.tracer.Start(ctx, name, o...) //nolint:spancheck // the caller ends it
+}
+
+// noSpan records nothing.
+var noSpan trace.Span = noop.Span{}
+
+// TracerProvider makes tracers; without an exporter they record nothing.
 func (t *Telemetry) TracerProvider() trace.TracerProvider { return t.provider }
 
 // Propagator carries the trace over process borders: W3C trace context, without baggage.
@@ -117,12 +134,11 @@ func TraceID(ctx context.Context) string {
 
 // Shutdown sends what is queued, as far as the context allows, and stops. It is safe to call twice.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
-	var relayed error
-	if t.relay != nil {
-		relayed = t.relay.close(ctx)
+	if t.recorder == nil {
+		return nil
 	}
-	// The provider closes the client, so it goes last.
-	if err := errors.Join(relayed, t.provider.Shutdown(ctx)); err != nil {
+	// The recorder closes the client, so it goes last.
+	if err := errors.Join(t.relay.close(ctx), t.recorder.Shutdown(ctx)); err != nil {
 		return fmt.Errorf("send the last spans: %w", err)
 	}
 	return nil

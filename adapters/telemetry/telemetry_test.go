@@ -181,6 +181,15 @@ func TestWithoutExporterThereAreIDsButNoSpans(t *testing.T) {
 	if len(id) != 32 {
 		t.Errorf("trace id %q", id)
 	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/x", nil)
+	r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	if h.ServeHTTP(httptest.NewRecorder(), r); id != "0af7651916cd43dd8448eb211c80319c" || tel.Exports() {
+		t.Errorf("trace id %q is not the client's", id)
+	}
+	r.Header["Traceparent"] = append(r.Header["Traceparent"], "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	if h.ServeHTTP(httptest.NewRecorder(), r); len(id) != 32 || strings.HasSuffix(id, "af7651916cd43dd8448eb211c80319c") {
+		t.Errorf("two traces, and %q was chosen", id)
+	}
 	tel.SpanSink(&coltracepb.ExportTraceServiceRequest{ResourceSpans: []*tracepb.ResourceSpans{{}}})
 	stop(t, tel)
 	stop(t, tel)
@@ -193,7 +202,9 @@ func pluginBatch() *coltracepb.ExportTraceServiceRequest {
 	unsafe := []*commonpb.KeyValue{
 		{Key: "url.full", Value: value("https://x/?canary")},
 		{Key: "http.request.header.authorization", Value: value("canary")},
+		{Key: "http.response.header.set-cookie", Value: value("canary")},
 		{Key: "db.statement", Value: value("canary")},
+		{Key: "acme.card_number", Value: value("canary")},
 		{Key: "http.response.status_code", Value: value("kept")},
 	}
 	return &coltracepb.ExportTraceServiceRequest{ResourceSpans: []*tracepb.ResourceSpans{{
@@ -201,10 +212,10 @@ func pluginBatch() *coltracepb.ExportTraceServiceRequest {
 			Name: "gateway pay", TraceState: "canary", Attributes: unsafe,
 			Status: &tracepb.Status{Code: tracepb.Status_STATUS_CODE_ERROR, Message: "canary"},
 			Events: []*tracepb.Span_Event{{Name: "exception", Attributes: []*commonpb.KeyValue{
-				{Key: "exception.message", Value: value("canary")}, {Key: "exception.type", Value: value("kept")},
+				{Key: "exception.message", Value: value("canary")}, {Key: "acme.note", Value: value("canary")}, {Key: "exception.type", Value: value("kept")},
 			}}},
-			Links: []*tracepb.Span_Link{{TraceState: "canary"}},
-		}}}},
+			Links: []*tracepb.Span_Link{{TraceState: "canary", Attributes: []*commonpb.KeyValue{{Key: "acme.link", Value: value("canary")}}}},
+		}}, Scope: &commonpb.InstrumentationScope{Attributes: []*commonpb.KeyValue{{Key: "acme.scope", Value: value("canary")}}}}},
 	}}}
 }
 

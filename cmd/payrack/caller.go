@@ -137,7 +137,7 @@ func (a answer) refusal() error {
 		} `json:"errors"`
 	}
 	if err := json.Unmarshal(a.body, &p); err != nil || p.Code == "" {
-		return refusedf("refused with HTTP status %d", a.status)
+		return a.end("answered with HTTP status %d and no problem document", a.status)
 	}
 	text := p.Detail
 	if text == "" {
@@ -151,9 +151,20 @@ func (a answer) refusal() error {
 	}
 	switch a.status {
 	case http.StatusUnauthorized:
-		text += "\n  get a token with payrack token, or payrack token --admin for the admin plane"
+		text += "\n  get a token with payrack token; for the admin plane payrack token --admin, where the keys are"
 	case http.StatusForbidden:
 		text += "\n  the token lacks a scope for this"
 	}
-	return refusedf("refused: %s (%s, status %d, request %s)", text, p.Code, a.status, p.RequestID)
+	if a.status >= http.StatusInternalServerError {
+		return a.end("failed: %s (%s, status %d, request %s)", text, p.Code, a.status, p.RequestID)
+	}
+	return a.end("refused: %s (%s, status %d, request %s)", text, p.Code, a.status, p.RequestID)
+}
+
+// end tells a breakdown of the platform from its no.
+func (a answer) end(format string, args ...any) error {
+	if a.status >= http.StatusInternalServerError {
+		return &ended{exitFailure, fmt.Errorf(format, args...)}
+	}
+	return refusedf(format, args...)
 }

@@ -45,7 +45,7 @@ func loadFrom(cmd *cobra.Command, flags *pflag.FlagSet) (configs.Config, error) 
 		return c, refusedf("%w", mistakes)
 	}
 	if err != nil {
-		return c, fmt.Errorf("%w", err)
+		return c, refusedf("%w", err)
 	}
 	return c, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -35,7 +36,7 @@ func (c *cli) devCommand() *cobra.Command {
 			"with what. Ctrl-C stops all of it; the data stays, and the next start goes on with it.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := o.log.logger(c.errOut)
+			log, err := o.log.logger(c.log)
 			if err != nil {
 				return err
 			}
@@ -69,7 +70,7 @@ func (c *cli) dev(ctx context.Context, o devOptions, log *slog.Logger, serving f
 	if err := makeFolder(o.data); err != nil {
 		return err
 	}
-	lock, err := lockFolder(o.data, "dev.lock")
+	lock, err := lockFile(filepath.Join(o.data, "dev.lock"), o.data)
 	if err != nil {
 		return err
 	}
@@ -142,6 +143,8 @@ func devConfig(o devOptions, public net.Addr, plugins string) configs.Config {
 	// In a real installation the keys lie outside the data folder; here one folder shall hold all.
 	c.Keys.Dir = filepath.Join(o.data, "keys")
 	c.Plugins.Dir, c.Plugins.StoreDir = plugins, filepath.Join(o.data, "releases")
+	// Nobody balances load here: Ctrl-C ends at once.
+	c.Shutdown.DrainDelay = 0
 	return c
 }
 
@@ -188,7 +191,12 @@ func devPlugins(flag string) (string, error) {
 			return "", err
 		}
 		if len(files) > 0 {
-			return dir, nil
+			return filepath.Abs(dir)
+		}
+	}
+	for i, dir := range folders {
+		if absolute, err := filepath.Abs(dir); err == nil {
+			folders[i] = absolute
 		}
 	}
 	return "", refusedf("there is no payrack-provider-* in %s: run make plugins, or name a folder with --plugins", strings.Join(folders, " or "))
@@ -209,7 +217,7 @@ func (p *Platform) activateAll(ctx context.Context, dir string) error {
 	for _, s := range status {
 		stable[s.Name] = s.Channel.Stable
 	}
-	errs := make([]error, len(files))
+	bad := make([]error, len(files))
 	var work sync.WaitGroup
 	for i, path := range files {
 		work.Go(func() {
@@ -217,15 +225,21 @@ func (p *Platform) activateAll(ctx context.Context, dir string) error {
 			if err == nil && stable[r.Name] != r.Version {
 				err = p.activate(ctx, r, "development start")
 			}
-			errs[i] = err
+			if err != nil {
+				bad[i] = p.leaveOut(ctx, path, err)
+			}
 		})
 	}
 	work.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("start the plugins: %w", err)
+	}
+	if bad = slices.DeleteFunc(bad, func(err error) bool { return err == nil }); len(bad) == len(files) {
+		return noneUsable(dir, bad)
 	}
 	if err := p.Core.Plugins().Converge(ctx); err != nil {
-		return fmt.Errorf("start the plugins: %w", err)
+		// The others serve; this one answers provider_unavailable until it can be started.
+		p.log.ErrorContext(ctx, "a provider was not started; payrack plugin status shows it", slog.String("error", explain(err)))
 	}
 	return nil
 }

@@ -84,6 +84,10 @@ func (d devFile) write(dir string) error {
 // readDevFile reads the file of a running dev.
 func readDevFile(dir string) (devFile, error) {
 	var d devFile
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return d, fmt.Errorf("find --data: %w", err)
+	}
 	path := filepath.Join(dir, devFileName)
 	data, err := os.ReadFile(path) //nolint:gosec // the operator names the folder
 	if errors.Is(err, fs.ErrNotExist) {

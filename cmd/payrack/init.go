@@ -36,7 +36,15 @@ func (c *cli) initCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.prepare(cmd.Context(), loaded, company.Company{ID: company.ID(id), Name: name}, log)
+			if err := c.prepare(cmd.Context(), loaded, company.Company{ID: company.ID(id), Name: name}, log); err != nil {
+				return err
+			}
+			next := "payrack serve"
+			if cmd.Flags().Changed("config") {
+				next += " --config " + cmd.Flags().Lookup("config").Value.String()
+			}
+			c.say("next: %s", next)
+			return nil
 		},
 	}
 	configFlags(cmd)
@@ -48,15 +56,15 @@ func (c *cli) initCommand() *cobra.Command {
 // prepare makes a new installation.
 func (c *cli) prepare(ctx context.Context, conf configs.Config, first company.Company, log *slog.Logger) (err error) {
 	ids := system.IDs{}
-	store, err := openStore(ctx, conf, log, ids.New(), nil)
+	store, err := openDatabase(ctx, conf, log, use{Create: true, Boot: ids.New()})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	if err := prepareStore(ctx, store, Wiring{Config: conf, Log: log, Migrate: true}); err != nil {
+	if err := prepareStore(ctx, store.Store, Wiring{Config: conf, Log: log, Migrate: true}); err != nil {
 		return err
 	}
-	if err := refuseSecondInit(ctx, store); err != nil {
+	if err := refuseSecondInit(ctx, store.Store); err != nil {
 		return err
 	}
 	opened, err := openKeys(conf, conf.HTTP.PublicURL, true, log)
@@ -88,7 +96,7 @@ func (c *cli) prepare(ctx context.Context, conf configs.Config, first company.Co
 	if err := c.print(made, t); err != nil {
 		return err
 	}
-	c.say("the token is shown this once and lives %s; payrack token --admin makes another\nnext: payrack serve", configs.Duration(firstAdminLife))
+	c.say("the token is shown this once and lives %s; payrack token --admin makes another", configs.Duration(firstAdminLife))
 	return nil
 }
 
@@ -105,9 +113,9 @@ func refuseSecondInit(ctx context.Context, store *sqlstore.Store) error {
 
 func (c *cli) migrateCommand() *cobra.Command {
 	group := &cobra.Command{Use: "migrate", Short: "Look after the database schema", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
-	with := func(use, short string, work func(context.Context, *sqlstore.Store) error) *cobra.Command {
+	with := func(name, short string, share bool, work func(context.Context, *sqlstore.Store) error) *cobra.Command {
 		cmd := &cobra.Command{
-			Use: use, Short: short, Args: cobra.NoArgs,
+			Use: name, Short: short, Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) (err error) {
 				loaded, err := loadConfig(cmd)
 				if err != nil {
@@ -117,25 +125,25 @@ func (c *cli) migrateCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				store, err := openStore(cmd.Context(), loaded, log, "", nil)
+				store, err := openDatabase(cmd.Context(), loaded, log, use{Share: share})
 				if err != nil {
 					return err
 				}
 				defer func() { err = errors.Join(err, store.Close()) }()
-				return work(cmd.Context(), store)
+				return work(cmd.Context(), store.Store)
 			},
 		}
 		configFlags(cmd)
 		return cmd
 	}
-	up := with("up", "Bring the schema up to this program's; safe while the version before still runs",
+	up := with("up", "Bring the schema up to this program's; with PostgreSQL safe while the version before still runs", false,
 		func(ctx context.Context, s *sqlstore.Store) error {
 			if err := s.Migrate(ctx); err != nil {
 				return fmt.Errorf("bring the schema up to date: %w", err)
 			}
 			return c.showMigrations(ctx, s)
 		})
-	group.AddCommand(up, with("status", "List the steps and which are applied", c.showMigrations))
+	group.AddCommand(up, with("status", "List the steps and which are applied", true, c.showMigrations))
 	return group
 }
 

@@ -16,14 +16,19 @@ func newLog(w io.Writer, level, format string) (*slog.Logger, error) {
 		return nil, usagef("the log level is %q: choose debug, info, warn or error", level)
 	}
 	o := &slog.HandlerOptions{Level: l}
+	var h slog.Handler
 	switch format {
 	case "json":
-		return slog.New(telemetry.LogHandler(slog.NewJSONHandler(w, o))), nil
+		h = slog.NewJSONHandler(w, o)
 	case "text":
-		return slog.New(telemetry.LogHandler(slog.NewTextHandler(w, o))), nil
+		h = slog.NewTextHandler(w, o)
 	default:
 		return nil, usagef("the log format is %q: choose json or text", format)
 	}
+	if buffer, ok := w.(*logBuffer); ok {
+		h = prompt{h, buffer}
+	}
+	return slog.New(telemetry.LogHandler(h)), nil
 }
 
 // logFlags are the flags of commands without a configuration file.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/payrack/payrack/core/fault"
 )
 
 func main() {
@@ -22,12 +24,14 @@ func main() {
 
 // run is the whole program but its exit.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
-	c := &cli{out: out, errOut: errOut}
-	root := c.root() //nolint:contextcheck // cobra hands the context to each command
+	c := &cli{out: out, errOut: errOut, log: newLogBuffer(errOut)}
+	defer c.log.Flush() // also behind a panic
+	root := c.root()    //nolint:contextcheck // cobra hands the context to each command
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)
 	err := root.ExecuteContext(ctx)
+	c.log.Flush()
 	if err == nil {
 		return exitOK
 	}
@@ -46,6 +50,8 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 // cli is what the commands share.
 type cli struct {
 	out, errOut io.Writer
+	// log goes to errOut as well, buffered, for commands that serve.
+	log *logBuffer
 	// output is table or json.
 	output string
 	// started is true once a command's own work has begun.
@@ -90,12 +96,29 @@ func (c *cli) root() *cobra.Command {
 
 // The exit codes.
 const (
-	exitOK          = 0
-	exitFailure     = 1
-	exitUsage       = 2
-	exitRefused     = 3
+	exitOK = 0
+	// exitFailure: something broke.
+	exitFailure = 1
+	// exitUsage: the command line is wrong.
+	exitUsage = 2
+	// exitRefused: what was asked for is not done as things are: a mistake in the configuration, a running payrack,
+	// a missing database, an answer of the platform that says no.
+	exitRefused = 3
+	// exitUnreachable: nobody answers.
 	exitUnreachable = 4
 )
+
+// refuses reports whether an error of the kind is a no and not a breakdown.
+func refuses(k fault.Kind) bool {
+	switch k {
+	case fault.Invalid, fault.NotFound, fault.Conflict, fault.Mismatch, fault.Unsupported, fault.Unauthenticated, fault.Forbidden:
+		return true
+	case fault.Internal, fault.Unavailable, fault.Unknown, fault.BadAnswer, fault.Limited:
+		return false
+	default:
+		return false
+	}
+}
 
 // ended is an error that chooses the exit code.
 type ended struct {
@@ -122,6 +145,9 @@ func unreachablef(format string, args ...any) error {
 func exitCode(err error) int {
 	if e, ok := errors.AsType[*ended](err); ok {
 		return e.code
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok && refuses(f.Kind) {
+		return exitRefused
 	}
 	return exitFailure
 }

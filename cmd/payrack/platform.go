@@ -15,6 +15,7 @@ import (
 // interruptible runs a platform. A signal while it starts is no failure: half of the start fails because it was
 // told to stop, and what was begun is closed again.
 func interruptible(ctx context.Context, log *slog.Logger, run func(ctx context.Context, serving func()) error) error {
+	tuneMemory()
 	served := false
 	err := run(ctx, func() { served = true })
 	if err != nil && !served && ctx.Err() != nil {
@@ -39,7 +40,8 @@ func (p *Platform) Run(ctx context.Context, serving func() error) error {
 			}
 		})
 	}
-	p.ready.Store(true)
+	p.measure()
+	p.ready.serving.Store(true)
 	err := serving()
 	if err == nil {
 		select {
@@ -53,10 +55,27 @@ func (p *Platform) Run(ctx context.Context, serving func() error) error {
 	return err
 }
 
-// drain takes no more requests and waits for those in flight, as long as the configuration allows.
+// cutPatience is how long clients have to be told what became of their call once it was cut off.
+const cutPatience = 2 * time.Second
+
+// drain tells load balancers to look away, then takes no more requests and waits for those in flight, as long as
+// the configuration allows. Provider calls that are open then are cut off: they become unknown, are recorded as
+// that, and their clients are told so.
 func (p *Platform) drain(ctx context.Context) error {
-	p.ready.Store(false)
-	ctx, cancel := context.WithTimeout(ctx, p.config.Shutdown.Grace.Std())
+	p.ready.stopping.Store(true)
+	p.log.InfoContext(ctx, "stopping", slog.Int64("in_flight", p.traffic.inflight.Load()), stopping(p.config))
+	time.Sleep(p.config.Shutdown.DrainDelay.Std())
+
+	grace := p.config.Shutdown.Grace.Std()
+	p.leave = time.Now().Add(grace)
+	cut := time.AfterFunc(grace, func() {
+		if calls := p.Host.CutCalls(); calls > 0 {
+			p.log.WarnContext(ctx, "provider calls were cut off because shutdown.grace was over; the outcome of payments among them is unknown until it is searched for",
+				slog.Int("calls", calls))
+		}
+	})
+	defer cut.Stop()
+	ctx, cancel := context.WithTimeout(ctx, grace+cutPatience)
 	defer cancel()
 	var work sync.WaitGroup
 	late := make([]bool, len(p.planes))
@@ -64,15 +83,15 @@ func (p *Platform) drain(ctx context.Context) error {
 		work.Go(func() {
 			if err := s.server.Shutdown(ctx); err != nil {
 				late[i] = true
-				_ = s.server.Close() // the grace is over
+				_ = s.server.Close() // the time is over
 			}
 		})
 	}
 	work.Wait()
 	for i, s := range p.planes {
 		if late[i] {
-			p.log.WarnContext(ctx, "requests were cut off because shutdown.grace was over; payments among them are asked for at the next start",
-				slog.String("plane", s.name))
+			p.log.WarnContext(ctx, "connections were closed in the middle of a request because shutdown.grace was over",
+				slog.String("plane", s.name), slog.Int64("in_flight", p.traffic.inflight.Load()))
 		}
 	}
 	return nil
@@ -81,12 +100,19 @@ func (p *Platform) drain(ctx context.Context) error {
 // closePatience bounds each step of Close that has no limit of its own.
 const closePatience = 15 * time.Second
 
+// What is left of shutdown.grace may be used, and so much in any case.
+const (
+	finishPatience = 500 * time.Millisecond
+	pluginPatience = 2 * time.Second
+)
+
 // Close stops what Wire opened, in the other direction: work in the background, plugins, database, and at last
 // the spans of all of them. It is safe to call twice.
 func (p *Platform) Close(ctx context.Context) error {
 	if p.closed.Swap(true) {
 		return nil
 	}
+	began := time.Now()
 	var all []error
 	step := func(what string, patience time.Duration, do func(context.Context) error) {
 		ctx, cancel := context.WithTimeout(ctx, patience)
@@ -99,16 +125,19 @@ func (p *Platform) Close(ctx context.Context) error {
 		step("close the "+s.name+" plane", closePatience, func(context.Context) error { return s.server.Close() })
 	}
 	if p.Core != nil {
-		step("finish payments in the background", p.config.Shutdown.Grace.Std(), p.Core.Close)
+		step("finish payments in the background", max(time.Until(p.leave), finishPatience), p.Core.Close)
 	}
 	if p.Host != nil {
-		step("stop the plugins", p.config.Shutdown.Grace.Std()+closePatience, p.Host.Close)
+		step("stop the plugins", max(time.Until(p.leave), pluginPatience), p.Host.Close)
 	}
 	if p.Store != nil {
 		step("close the database", closePatience, func(context.Context) error { return p.Store.Close() })
 	}
 	if p.Telemetry != nil {
 		step("send the last spans", 5*time.Second, p.Telemetry.Shutdown)
+	}
+	if p.ready.stopping.Load() {
+		p.log.InfoContext(ctx, "stopped", slog.Int64("took_ms", time.Since(began).Milliseconds()))
 	}
 	return errors.Join(all...)
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,16 +28,32 @@ type pluginStatus struct {
 		SHA256  string `json:"sha256"`
 		Status  string `json:"status"`
 	} `json:"releases"`
-	Instances []struct {
-		ID        string    `json:"id"`
-		Version   string    `json:"version"`
-		SHA256    string    `json:"sha256"`
-		PID       int       `json:"pid"`
-		State     string    `json:"state"`
-		Inflight  int       `json:"inflight"`
-		StartedAt time.Time `json:"started_at"`
-	} `json:"instances"`
-	Types []string `json:"types"`
+	Instances []pluginInstance `json:"instances"`
+	Types     []string         `json:"types"`
+	Runtime   struct {
+		Phase  string `json:"phase"`
+		Detail string `json:"detail,omitempty"`
+		Remedy string `json:"remedy,omitempty"`
+	} `json:"runtime"`
+}
+
+// state is what the process of a provider does, in one word, where none runs.
+func (p pluginStatus) state() string {
+	if p.Runtime.Phase == "" || p.Runtime.Phase == "idle" {
+		return "not running"
+	}
+	return p.Runtime.Phase
+}
+
+// pluginInstance is one process of a provider.
+type pluginInstance struct {
+	ID        string    `json:"id"`
+	Version   string    `json:"version"`
+	SHA256    string    `json:"sha256"`
+	PID       int       `json:"pid"`
+	State     string    `json:"state"`
+	Inflight  int       `json:"inflight"`
+	StartedAt time.Time `json:"started_at"`
 }
 
 func (c *cli) pluginCommand() *cobra.Command {
@@ -90,14 +108,18 @@ func (c *cli) pluginListCommand() *cobra.Command {
 
 func (c *cli) pluginStatusCommand() *cobra.Command {
 	return c.pluginTable("status", "List the running processes",
-		[]string{"provider", "version", "phase", "state", "pid", "in flight", "since"},
+		[]string{"provider", "version", "phase", "state", "pid", "in flight", "since", "why"},
 		func(p pluginStatus, t *table) {
+			why := "-"
+			if p.Runtime.Detail != "" || p.Runtime.Remedy != "" {
+				why = strings.Trim(p.Runtime.Detail+"; "+p.Runtime.Remedy, "; ")
+			}
 			if len(p.Instances) == 0 {
-				t.add(p.Name, dash(p.Channel.Stable), p.Channel.Phase, "not running", "-", "-", "-")
+				t.add(p.Name, dash(p.Channel.Stable), p.Channel.Phase, p.state(), "-", "-", "-", why)
 			}
 			for _, i := range p.Instances {
 				t.add(p.Name, i.Version, p.Channel.Phase, i.State, fmt.Sprint(i.PID), fmt.Sprint(i.Inflight),
-					i.StartedAt.Format(time.RFC3339))
+					i.StartedAt.Format(time.RFC3339), why)
 			}
 		})
 }
@@ -111,17 +133,15 @@ func (c *cli) pluginTable(use, short string, head []string, fill func(pluginStat
 			if err != nil {
 				return err
 			}
-			var got struct {
-				Plugins []pluginStatus `json:"plugins"`
-			}
-			if err := plane.ask(cmd.Context(), http.MethodGet, "/admin/v1/plugins", nil, &got); err != nil {
+			all, err := pluginsOf(cmd.Context(), plane)
+			if err != nil {
 				return err
 			}
 			t := table{head: head}
-			for _, p := range got.Plugins {
+			for _, p := range all {
 				fill(p, &t)
 			}
-			return c.print(got.Plugins, t)
+			return c.print(all, t)
 		},
 	}
 	at.add(cmd)
@@ -145,7 +165,7 @@ func (c *cli) pluginActivateCommand() *cobra.Command {
 			}
 			var done map[string]any
 			if err := plane.ask(cmd.Context(), http.MethodPost, "/admin/v1/plugins/"+url.PathEscape(args[0])+"/activate", body, &done); err != nil {
-				return fmt.Errorf("%w\n  the release before goes on serving", err)
+				return afterRefusal(cmd.Context(), plane, args[0], err)
 			}
 			return c.show([]map[string]any{done}, done, []column{
 				{"provider", "name"}, {"version", "version"}, {"previous", "previous"}, {"generation", "generation"}, {"took ms", "took_ms"},
@@ -155,4 +175,41 @@ func (c *cli) pluginActivateCommand() *cobra.Command {
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stands in the record")
 	at.add(cmd)
 	return cmd
+}
+
+func pluginsOf(ctx context.Context, plane *caller) ([]pluginStatus, error) {
+	var got struct {
+		Plugins []pluginStatus `json:"plugins"`
+	}
+	err := plane.ask(ctx, http.MethodGet, "/admin/v1/plugins", nil, &got)
+	return got.Plugins, err
+}
+
+// afterRefusal adds to a refused activation what serves now, or which names and versions there are.
+func afterRefusal(ctx context.Context, plane *caller, name string, refused error) error {
+	if exitCode(refused) != exitRefused {
+		return refused
+	}
+	all, err := pluginsOf(ctx, plane)
+	if err != nil {
+		return refused // it is what matters
+	}
+	names := make([]string, len(all))
+	for i, p := range all {
+		names[i] = p.Name
+	}
+	i := slices.Index(names, name)
+	if i < 0 {
+		return fmt.Errorf("%w\n  installed providers: %s", refused, dash(strings.Join(names, " ")))
+	}
+	p := all[i]
+	versions := make([]string, len(p.Releases))
+	for i, r := range p.Releases {
+		versions[i] = r.Version
+	}
+	serves := slices.IndexFunc(p.Instances, func(i pluginInstance) bool { return i.State == "serving" })
+	if serves < 0 {
+		return fmt.Errorf("%w\n  nothing serves %s now (%s); installed versions: %s", refused, name, p.state(), dash(strings.Join(versions, " ")))
+	}
+	return fmt.Errorf("%w\n  %s %s goes on serving; installed versions: %s", refused, name, p.Instances[serves].Version, strings.Join(versions, " "))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -138,19 +139,32 @@ func removeFile(path string) error {
 	return nil
 }
 
-// lockFolder keeps a second process off a folder; the lock ends with the process.
-func lockFolder(dir, name string) (*os.File, error) {
-	path := filepath.Join(dir, name)
+// lockFile keeps a second process off what the lock file stands for; the lock ends with the process. The file holds
+// the id of the process that has it, and stays: removing it would let two processes lock two files of one name.
+func lockFile(path, what string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the folder
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", dir, err)
+		return nil, fmt.Errorf("lock %s: %w", what, err)
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = file.Close() // nothing was written
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, refusedf("another payrack uses %s: stop it first, or choose another --data", dir)
+		holder, _ := io.ReadAll(io.LimitReader(file, 32)) // empty if it has just been locked
+		_ = file.Close()                                  // nothing was written
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("lock %s: %w", what, err)
 		}
-		return nil, fmt.Errorf("lock %s: %w", dir, err)
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(holder))); err == nil {
+			return nil, refusedf("another payrack uses %s (pid %d): stop it first", what, pid)
+		}
+		return nil, refusedf("another payrack uses %s: stop it first", what)
+	}
+	if err := errors.Join(file.Truncate(0), writeAt(file, strconv.Itoa(os.Getpid())+"\n")); err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("lock %s: %w", what, err)
 	}
 	return file, nil
+}
+
+func writeAt(file *os.File, text string) error {
+	_, err := file.WriteAt([]byte(text), 0)
+	return err
 }

@@ -29,7 +29,7 @@ func (c *cli) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log, err := newLog(c.errOut, loaded.Log.Level, loaded.Log.Format)
+			log, err := newLog(c.log, loaded.Log.Level, loaded.Log.Format)
 			if err != nil {
 				return err
 			}
@@ -118,18 +118,23 @@ func (p *Platform) installFirstSeen(ctx context.Context, dir string, log *slog.L
 	if err != nil {
 		return fmt.Errorf("read the installed plugins: %w", err)
 	}
+	var bad []error
 	for _, path := range files {
 		r, err := p.install(ctx, path)
 		if err != nil {
-			return err
+			bad = append(bad, p.leaveOut(ctx, path, err))
+			continue
 		}
 		serves := slices.ContainsFunc(before, func(s inbound.PluginStatus) bool { return s.Name == r.Name && s.Channel.Stable != "" })
 		if serves {
 			continue
 		}
 		if err := p.activate(ctx, r, "first seen in "+dir); err != nil {
-			return err
+			bad = append(bad, p.leaveOut(ctx, path, err))
 		}
+	}
+	if len(files) > 0 && len(bad) == len(files) {
+		return noneUsable(dir, bad)
 	}
 	if len(files) == 0 && len(before) == 0 {
 		log.WarnContext(ctx, "no provider is installed and none lies in plugins.dir: every payment type is unknown",
@@ -142,6 +147,23 @@ func (p *Platform) installFirstSeen(ctx context.Context, dir string, log *slog.L
 	return nil
 }
 
+// leaveOut tells of a file that cannot be used; the others go on.
+func (p *Platform) leaveOut(ctx context.Context, path string, err error) error {
+	if ctx.Err() == nil {
+		p.log.WarnContext(ctx, "a file of the plugins folder is left out", slog.String("path", path), slog.String("error", explain(err)))
+	}
+	return err
+}
+
+// noneUsable is the error of a folder in which every file was left out.
+func noneUsable(dir string, bad []error) error {
+	lines := make([]string, len(bad))
+	for i, err := range bad {
+		lines[i] = explain(err)
+	}
+	return refusedf("no provider binary in %s can be used:\n  %s", dir, strings.Join(lines, "\n  "))
+}
+
 // systemActor is who does what the program does by itself.
 const systemActor = "system"
 
@@ -152,7 +174,7 @@ func (p *Platform) install(ctx context.Context, path string) (release.Release, e
 	}
 	r, err := p.Core.Plugins().Install(ctx, inbound.InstallPlugin{Path: absolute, Actor: systemActor})
 	if isCode(err, "version_taken") {
-		return r, refusedf("%s differs from the binary that was installed under its version: a release never changes; build it with another version (make plugins VERSION=x.y.z), or put the old file back: %w", path, err)
+		return r, refusedf("%s differs from the binary that was installed under its version: a release never changes; build it with another version (make plugins VERSION=x.y.z), or put the old file back", path)
 	}
 	if err != nil {
 		return r, fmt.Errorf("install %s: %w", path, err)

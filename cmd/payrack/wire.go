@@ -51,7 +51,7 @@ type Wiring struct {
 type Platform struct {
 	Core      *app.App
 	Telemetry *telemetry.Telemetry
-	Store     *sqlstore.Store
+	Store     *database
 	Host      *host.Host
 	Keys      keys
 
@@ -59,8 +59,11 @@ type Platform struct {
 	log     *slog.Logger
 	watcher *configstore.Watcher
 	planes  []plane
-	ready   atomic.Bool
-	closed  atomic.Bool
+	ready   readiness
+	traffic traffic
+	// leave is when shutdown.grace is over; zero before the end began.
+	leave  time.Time
+	closed atomic.Bool
 }
 
 // plane is a server and where it listens.
@@ -92,10 +95,10 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 	if err != nil {
 		return p, fmt.Errorf("set up telemetry: %w", err)
 	}
-	if p.Store, err = openStore(ctx, w.Config, w.Log, boot, p.Telemetry); err != nil {
+	if p.Store, err = openDatabase(ctx, w.Config, w.Log, use{Create: w.Create, Boot: boot, Trace: p.Telemetry}); err != nil {
 		return p, err
 	}
-	if err := prepareStore(ctx, p.Store, w); err != nil {
+	if err := prepareStore(ctx, p.Store.Store, w); err != nil {
 		return p, err
 	}
 	if p.Keys, err = openKeys(w.Config, w.Issuer, w.Create, w.Log); err != nil {
@@ -138,11 +141,9 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 	if err != nil {
 		return p, fmt.Errorf("set up the admin plane: %w", err)
 	}
-	// A reply may take as long as a provider's call and then be written; profiles and activations too.
-	patience := w.Config.Shutdown.Grace.Std() + 10*time.Second
 	p.planes = []plane{
-		{"public", httpapi.NewServer(public, httpapi.ServerOptions{WriteTimeout: patience, Log: w.Log}), w.Public},
-		{"admin", adminapi.NewServer(admin, adminapi.ServerOptions{WriteTimeout: patience, Log: w.Log}), w.Admin},
+		{"public", httpapi.NewServer(p.traffic.watch(public), httpapi.ServerOptions{WriteTimeout: leastPatience, Log: w.Log}), w.Public},
+		{"admin", adminapi.NewServer(p.traffic.watch(admin), adminapi.ServerOptions{WriteTimeout: leastPatience, Log: w.Log}), w.Admin},
 	}
 	return p, p.begin(ctx)
 }
@@ -157,9 +158,10 @@ func (p *Platform) begin(ctx context.Context) error {
 		return fmt.Errorf("take over payments of an earlier start: %w", err)
 	}
 	if left > 0 {
-		p.log.WarnContext(ctx, "payments were left in the middle of a call by an earlier start; their outcome is unknown until it is asked for",
+		p.log.WarnContext(ctx, "payments were left in the middle of a call by an earlier start; their outcome is unknown until it is searched for",
 			slog.Int("payments", left))
 	}
+	p.ready.watch(p)
 	if err := p.Telemetry.WatchInstances(p.instances); err != nil {
 		return fmt.Errorf("set up metrics: %w", err)
 	}
@@ -182,7 +184,7 @@ func (p *Platform) publicHandler() (http.Handler, error) {
 	return httpapi.New(httpapi.Options{
 		Payments: p.Telemetry.Payments(p.Core.Payments()), Records: p.Core.Records(), Access: p.Core.Access(),
 		Catalogue: p.Core.Catalogue(), DefaultEnvironment: environment,
-		QuerySecrets: httpapi.QuerySecrets(c.HTTP.QuerySecrets), Log: p.log, Ready: p.readiness,
+		QuerySecrets: httpapi.QuerySecrets(c.HTTP.QuerySecrets), Log: p.log, Ready: p.readyz,
 		TraceID: telemetry.TraceID, Middleware: p.Telemetry.Middleware("public"), TrustedProxies: proxies,
 		ClientRate:  httpapi.Rate{PerSecond: float64(c.Limits.RequestsPerSecond), Burst: c.Limits.Burst},
 		FailureRate: httpapi.Rate{PerSecond: float64(c.Limits.FailedTokensPerMinute) / 60, Burst: max(20, c.Limits.FailedTokensPerMinute/3)},
@@ -191,20 +193,12 @@ func (p *Platform) publicHandler() (http.Handler, error) {
 
 func (p *Platform) adminHandler() (http.Handler, error) {
 	return adminapi.New(adminapi.Options{
-		Access: p.Core.Access(), Directory: p.Core.Directory(), Plugins: p.Core.Plugins(), Log: p.log,
+		Access: p.Core.Access(), Directory: p.Core.Directory(), Log: p.log,
+		Plugins:   watchedPlugins{Plugins: p.Core.Plugins(), moved: p.measure},
+		Catalogue: p.Core.Catalogue(), Runtime: p.runtime,
 		Metrics: p.Telemetry.MetricsHandler(), MetricsOpen: p.config.Admin.MetricsOpen, Pprof: p.config.Admin.Pprof,
 		TraceID: telemetry.TraceID, Middleware: p.Telemetry.Middleware("admin"),
 	})
-}
-
-// readiness says whether traffic should come here.
-func (p *Platform) readiness(ctx context.Context) error {
-	if !p.ready.Load() {
-		return errors.New("the platform is starting or stopping")
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	return p.Store.Ping(ctx)
 }
 
 func (p *Platform) instances() map[string][]release.Instance {
@@ -215,25 +209,6 @@ func (p *Platform) instances() map[string][]release.Instance {
 		}
 	}
 	return all
-}
-
-// openStore opens the database of a configuration.
-func openStore(ctx context.Context, c configs.Config, log *slog.Logger, boot string, t *telemetry.Telemetry) (*sqlstore.Store, error) {
-	if err := makeFolder(c.DataDir()); err != nil {
-		return nil, err
-	}
-	o := sqlstore.Options{URL: c.Database.URL, Log: log, Boot: boot}
-	if t != nil {
-		o.Trace = func(ctx context.Context, s sqlstore.Span) func(sqlstore.SpanEnd) {
-			end := t.Statement(ctx, s.System, s.Name)
-			return func(e sqlstore.SpanEnd) { end(e.Batch, e.Err) }
-		}
-	}
-	store, err := sqlstore.Open(ctx, o)
-	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
-	return store, nil
 }
 
 // prepareStore makes sure that the schema is this program's and that a confirmed payment is not forgotten.
@@ -280,13 +255,13 @@ func checkSchema(ctx context.Context, store *sqlstore.Store) error {
 func openKeys(c configs.Config, issuer string, create bool, log *slog.Logger) (keys, error) {
 	sealed, err := secrets.New(secrets.Options{Dir: c.Keys.Dir, Create: create})
 	if err != nil {
-		return keys{}, fmt.Errorf("open the keys: %w", err)
+		return keys{}, refusedf("open the keys: %w", err)
 	}
 	signer, err := tokens.New(tokens.Options{
 		Dir: c.Keys.Dir, Create: create, Issuer: issuer, Life: c.Tokens.Lifetime.Std(), Log: log,
 	})
 	if err != nil {
-		return keys{}, fmt.Errorf("open the keys: %w", err)
+		return keys{}, refusedf("open the keys: %w", err)
 	}
 	return keys{sealed, signer}, nil
 }

@@ -37,8 +37,9 @@ type Runtime interface {
 	Keep(ctx context.Context, r release.Release) (release.Release, error)
 
 	// Activate starts the release beside the serving one and moves the traffic. A refusal is
-	// fault.Invalid with one of the codes digest_mismatch, protocol_unsupported, start_crashed,
-	// start_timeout, info_mismatch, capability_missing, unhealthy; the old release goes on.
+	// fault.Invalid with one of the codes digest_mismatch, binary_missing, binary_damaged,
+	// protocol_unsupported, start_crashed, start_timeout, info_mismatch, capability_missing, unhealthy; the
+	// old release goes on.
 	Activate(ctx context.Context, r release.Release) error
 
 	// Instances returns the running processes of a provider.

@@ -23,6 +23,10 @@ type Options struct {
 	Directory inbound.Directory
 	Plugins   inbound.Plugins
 	Log       *slog.Logger
+	// Catalogue explains what a credential set must look like; nil gives no explanations.
+	Catalogue inbound.Catalogue
+	// Runtime says what this process does about a provider; nil leaves it out.
+	Runtime func(name string) Runtime
 
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
@@ -35,6 +39,15 @@ type Options struct {
 	// Middleware wraps the routes where the query is gone already; Request.Pattern holds method and route
 	// template when the inner handler has returned. May be nil.
 	Middleware func(http.Handler) http.Handler
+}
+
+// Runtime is what one process does about a provider.
+type Runtime struct {
+	// Phase is idle, serving, restarting, quarantined, disabled or closed.
+	Phase string
+	// Detail is why, Remedy what ends it; empty if there is nothing to say.
+	Detail string
+	Remedy string
 }
 
 // ServerOptions sets up the server of the plane.

@@ -217,7 +217,7 @@ func (a *api) putCredential(c echo.Context, _ access.Principal) error {
 		Company: company.ID(body.CompanyID), Store: store, Type: body.Type, Environment: environment, Set: body.Set,
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
+		return a.explained(err, body.Type)
 	}
 	httpkit.WriteJSON(c.Response(), http.StatusCreated, credentialOf(made))
 	return nil

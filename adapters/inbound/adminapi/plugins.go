@@ -26,6 +26,13 @@ type pluginReply struct {
 	Releases  []releaseReply  `json:"releases"`
 	Instances []instanceReply `json:"instances"`
 	Types     []string        `json:"types"`
+	Runtime   *runtimeReply   `json:"runtime,omitempty"`
+}
+
+type runtimeReply struct {
+	Phase  string `json:"phase"`
+	Detail string `json:"detail,omitempty"`
+	Remedy string `json:"remedy,omitempty"`
 }
 
 type channelReply struct {
@@ -75,7 +82,12 @@ func (a *api) plugins(c echo.Context, _ access.Principal) error {
 	}
 	reply := pluginsReply{Plugins: make([]pluginReply, 0, len(all))}
 	for _, s := range all {
-		reply.Plugins = append(reply.Plugins, pluginOf(s))
+		one := pluginOf(s)
+		if a.Runtime != nil {
+			r := a.Runtime(s.Name)
+			one.Runtime = &runtimeReply{r.Phase, r.Detail, r.Remedy}
+		}
+		reply.Plugins = append(reply.Plugins, one)
 	}
 	httpkit.WriteJSON(c.Response(), http.StatusOK, reply)
 	return nil
@@ -157,13 +169,23 @@ func (a *api) activate(c echo.Context, p access.Principal) error {
 		Name: name, Version: body.Version, Actor: p.Client, Reason: body.Reason,
 	})
 	if err != nil {
-		return refused(err)
+		return refused(lostBinary(err))
 	}
 	httpkit.WriteJSON(c.Response(), http.StatusOK, activationReply{
 		Name: done.Name, Version: done.Version, Previous: done.Previous, Generation: done.Generation,
 		TookMS: done.Took.Milliseconds(),
 	})
 	return nil
+}
+
+// lostBinary says about an installed release what was found out about its file: it is not the one that was installed.
+func lostBinary(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || (f.Code != "binary_missing" && f.Code != "binary_damaged") {
+		return err
+	}
+	return fault.Wrap(fault.Invalid, "digest_mismatch",
+		"The stored binary of the release is not the one that was installed ("+f.Message+"): install it again.", err)
 }
 
 // refused answers 422 for what a release itself is refused for: repeating the request does not help, and the

@@ -16,7 +16,7 @@ type envelope struct {
 	Type string
 	// Request is the native request, a JSON object that was read strictly.
 	Request []byte
-	// Members of the request, for the look-out for secrets.
+	// Members of a request that came in a query, for the look-out for secrets.
 	Members []httpkit.Member
 	// Store is nil if there was no store_id.
 	Store *string
@@ -134,7 +134,7 @@ func fromBody(body []byte, typed bool, limits httpkit.JSONLimits) (envelope, err
 	if typed {
 		e.Type = c.text("type", values["type"])
 	}
-	e.request(&c, values["request"], limits)
+	e.request(&c, values["request"])
 	if value, given := values["store_id"]; given && value.Kind() != 'n' {
 		if value.Kind() != '"' {
 			c.wrong("/store_id", "invalid_type", "store_id must be a text.")
@@ -173,18 +173,13 @@ func (c *columns) text(name string, value jsontext.Value) string {
 	return ""
 }
 
-func (e *envelope) request(c *columns, value jsontext.Value, limits httpkit.JSONLimits) {
+func (e *envelope) request(c *columns, value jsontext.Value) {
 	switch value.Kind() {
 	case 0:
 		c.missing("request")
 	case '{':
-		limits.Depth--
-		members, err := httpkit.ParseObject(value, limits, "/request")
-		if err != nil {
-			c.wrong("/request", fault.CodeOf(err), "request is not a plain JSON object.")
-			return
-		}
-		e.Request, e.Members = value, members
+		// The body was read strictly, and this object with it.
+		e.Request = value
 	default:
 		c.wrong("/request", "invalid_type", "request must be a JSON object.")
 	}

@@ -21,7 +21,7 @@ func answerToCore(a provider.Answer) outbound.Answer {
 	}
 	out := outbound.Answer{Native: native.Body, Sensitive: native.Sensitive}
 	if f := a.Failure(); f != nil {
-		out.Reason, out.Detail, out.Evidence.Code = string(f.Reason), f.Detail, f.Code
+		out.Reason, out.Detail, out.Evidence.Code = string(f.Reason), forClient(f), f.Code
 		if f.Effect == provider.EffectNone {
 			out.Known = payment.KnownNotSent
 		}
@@ -41,6 +41,10 @@ func answerToCore(a provider.Answer) outbound.Answer {
 	out.Evidence = evidence
 	switch a.Outcome() {
 	case provider.OutcomeApproved:
+		if len(native.Body) == 0 {
+			// The client is shown the provider's own words for "paid"; without them nobody can be told.
+			return unreadable("the plugin answered approved without the provider's body")
+		}
 		out.Known = payment.KnownApproved
 	case provider.OutcomeDeclined:
 		out.Known = payment.KnownDeclined
@@ -52,6 +56,19 @@ func answerToCore(a provider.Answer) outbound.Answer {
 	case provider.OutcomeUnknown:
 	}
 	return out
+}
+
+// forClient is what of a failure's text may go on to the client: what it can change in its request. All other
+// texts are for the operator, and stay in the log of this adapter.
+func forClient(f *provider.Failure) string {
+	switch f.Reason {
+	case provider.ReasonInvalid, provider.ReasonUnsupported:
+		return f.Detail
+	case provider.ReasonUnspecified, provider.ReasonAuth, provider.ReasonRateLimited, provider.ReasonUnavailable,
+		provider.ReasonTimeout, provider.ReasonBadAnswer, provider.ReasonInternal:
+		return ""
+	}
+	return ""
 }
 
 // unreadable is an answer that says nothing: bytes may have left.
@@ -103,7 +120,7 @@ func findingsToCore(a provider.SearchAnswer) outbound.Findings {
 	}
 	if f := a.Failure; f != nil {
 		return outbound.Findings{
-			Failed: true, NotSent: f.Effect == provider.EffectNone, Reason: string(f.Reason), Detail: f.Detail,
+			Failed: true, NotSent: f.Effect == provider.EffectNone, Reason: string(f.Reason), Detail: forClient(f),
 			Evidence: payment.Evidence{Code: f.Code}, Native: a.Native.Body,
 		}
 	}

@@ -21,7 +21,6 @@ func TestUnreadableBodies(t *testing.T) {
 	}{
 		{`{}`, true},
 		{`{"a":1}`, true},
-		{``, true},
 		{exact, true},
 		{exact[:8] + "x" + exact[8:], false},
 		{`[]`, false},
@@ -45,18 +44,34 @@ func TestUnreadableBodies(t *testing.T) {
 	}
 }
 
+// Without the provider's words nobody can be told that a payment was made; other outcomes need none.
+func TestApprovedNeedsABody(t *testing.T) {
+	t.Parallel()
+	none := provider.Native{}
+	if a := providers.AnswerToCore(provider.Approved(provider.Result{}, none)); a.Known != payment.KnownNothing || a.Reason != "bad_answer" {
+		t.Errorf("approved without a body: %+v", a)
+	}
+	if a := providers.AnswerToCore(provider.Declined(provider.Result{}, none)); a.Known != payment.KnownDeclined {
+		t.Errorf("declined without a body: %+v", a)
+	}
+	if f := providers.FindingsToCore(provider.SearchAnswer{Findings: &provider.Findings{Finding: provider.FindingNotFound}}); f.Failed {
+		t.Errorf("a finding without a body: %+v", f)
+	}
+}
+
 func TestUnclearAnswersSettleNothing(t *testing.T) {
 	t.Parallel()
 	twd := func(units int64, exponent int) *provider.Money {
 		return &provider.Money{Units: units, Currency: "TWD", Exponent: exponent}
 	}
+	said := provider.Native{Body: json.RawMessage(`{}`)}
 	for name, a := range map[string]provider.Answer{
 		"the zero answer":           {},
 		"an action without a way":   provider.RequiresAction(provider.Result{}, provider.Native{}),
-		"a negative amount":         provider.Approved(provider.Result{Captured: twd(-1, 0)}, provider.Native{}),
-		"a wrong exponent":          provider.Approved(provider.Result{Authorized: twd(1, 2)}, provider.Native{}),
+		"a negative amount":         provider.Approved(provider.Result{Captured: twd(-1, 0)}, said),
+		"a wrong exponent":          provider.Approved(provider.Result{Authorized: twd(1, 2)}, said),
 		"a declined wrong exponent": provider.Declined(provider.Result{Refunded: twd(1, 2)}, provider.Native{}),
-		"an unknown currency":       provider.Approved(provider.Result{Captured: &provider.Money{Units: 1, Currency: "XXX"}}, provider.Native{}),
+		"an unknown currency":       provider.Approved(provider.Result{Captured: &provider.Money{Units: 1, Currency: "XXX"}}, said),
 	} {
 		if got := providers.AnswerToCore(a); got.Known != payment.KnownNothing {
 			t.Errorf("%s: %+v", name, got)

@@ -144,7 +144,18 @@ func newPlatform(tb testing.TB) platform {
 		}
 		_ = os.RemoveAll(run)
 	})
-	dir := filepath.Join(tb.TempDir(), "plugins")
+	return newAdapter(tb, h, filepath.Join(tb.TempDir(), "plugins"))
+}
+
+// again is the adapter of a next start: the same store, and nothing known.
+func (p platform) again(tb testing.TB) platform {
+	tb.Helper()
+	next := newPlatform(tb)
+	return newAdapter(tb, next.host, p.dir)
+}
+
+func newAdapter(tb testing.TB, h *host.Host, dir string) platform {
+	tb.Helper()
 	p, err := providers.New(providers.Options{
 		Host: h, StoreDir: dir, Settings: map[string]json.RawMessage{"alpha": json.RawMessage(`{"label":"from the settings"}`)},
 	})

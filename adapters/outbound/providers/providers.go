@@ -46,8 +46,16 @@ type Providers struct {
 	// byDigest are the descriptions of all releases that were activated in this process: one that drains
 	// still needs its own.
 	byDigest sync.Map
+	// described is what the last described binary said, for Keep, which comes next.
+	described atomic.Pointer[inspected]
 	// turns keeps activations of one plugin apart.
 	turns map[string]*sync.Mutex
+}
+
+// inspected is a binary and what it says about itself.
+type inspected struct {
+	digest string
+	info   host.Info
 }
 
 var (
@@ -130,7 +138,7 @@ func (p *Providers) Open(ctx context.Context, r outbound.Route) (outbound.Sessio
 	}
 	// The lease may be on a newer or an older release than the one looked at above; its own description counts.
 	if held, ok := p.typeOf(lease, r.Type); ok {
-		return &session{lease: lease, held: held}, nil
+		return &session{lease: lease, held: held, log: p.log}, nil
 	}
 	lease.Close()
 	return nil, p.unavailable(ctx, t, errors.New("the release that serves does not have the payment type"))

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"maps"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/payrack/payrack/core/fault"
@@ -19,6 +21,7 @@ func (p *Providers) Describe(ctx context.Context, path string) (release.Release,
 	if err != nil {
 		return release.Release{}, refusal(err)
 	}
+	p.described.Store(&inspected{digest, info})
 	stat, err := os.Stat(path)
 	if err != nil {
 		return release.Release{}, fault.Wrap(fault.Invalid, "digest_mismatch", "the binary cannot be read any more", err)
@@ -36,6 +39,7 @@ func (p *Providers) Activate(ctx context.Context, r release.Release) error {
 
 	candidate, err := p.inspect(ctx, r)
 	if err != nil {
+		p.knowUnserved(ctx, r)
 		return err
 	}
 	if err := p.reserve(r.Name, candidate); err != nil {
@@ -81,6 +85,12 @@ func (p *Providers) inspect(ctx context.Context, r release.Release) (*descriptio
 	candidate, err := describe(info)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "info_mismatch", "the release describes itself in a way that cannot be used: "+err.Error())
+	}
+	if filepath.Dir(r.Path) == filepath.Dir(p.descriptionPath(digest)) {
+		if err := p.remember(digest, info); err != nil {
+			p.log.LogAttrs(ctx, slog.LevelWarn, "the description of a release was not kept; if its binary is lost its payment types will be unknown",
+				slog.String("provider", r.Name), slog.String("version", r.Version), slog.String("error", err.Error()))
+		}
 	}
 	return candidate, nil
 }

@@ -1,6 +1,8 @@
 package providers_test
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -95,7 +97,7 @@ func TestKeepKeepsTheBytes(t *testing.T) {
 		}
 	}
 	left, err := os.ReadDir(p.dir + "/sha256")
-	if err != nil || len(left) != 1 {
+	if err != nil || len(left) != 2 || left[0].Name() != r.SHA256 || left[1].Name() != r.SHA256+".json" {
 		t.Errorf("%v, %v", left, err)
 	}
 }
@@ -127,7 +129,7 @@ func TestRefusedReleases(t *testing.T) {
 		{"another name", with(func(r *release.Release) { r.Name = "gamma" }), fault.Invalid, "info_mismatch", "alpha 1.0.0"},
 		{"another version", with(func(r *release.Release) { r.Version = "9.9.9" }), fault.Invalid, "info_mismatch", "9.9.9"},
 		{"no plugin", with(func(r *release.Release) { r.Path = "/bin/true" }), fault.Invalid, "protocol_unsupported", ""},
-		{"no file", with(func(r *release.Release) { r.Path = "/no/such/file" }), fault.Invalid, "protocol_unsupported", ""},
+		{"no file", with(func(r *release.Release) { r.Path = "/no/such/file" }), fault.Invalid, "binary_missing", ""},
 		{"crashes", variant(func(r *role) { r.Behaviour = "crash" }), fault.Invalid, "start_crashed", ""},
 		{"a schema that cannot be read", variant(func(r *role) { r.Behaviour = "broken schema" }), fault.Invalid, "info_mismatch", "$ref"},
 		{"a type of another provider", variant(func(r *role) { r.Name = "beta" }), fault.Conflict, "conflict", "ALPHA_PAY belongs to provider alpha"},
@@ -164,6 +166,65 @@ func TestRefusedFirstStartIsUnavailable(t *testing.T) {
 	if fault.KindOf(err) != fault.Unavailable || fault.CodeOf(err) != "provider_unavailable" {
 		t.Error(err)
 	}
+}
+
+// A binary that is lost or damaged on the disk does not make its payment types unknown at the next start.
+func TestLostBinaryIsUnavailable(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(path string) error{
+		"lost": os.Remove,
+		"damaged": func(path string) error {
+			return errors.Join(os.Chmod(path, 0o700), os.Truncate(path, 10))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlatform(t)
+			r := alpha()
+			r.Version = "1.0.0-" + name
+			kept, err := p.Keep(t.Context(), binary(t, r))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.activate(t, kept)
+			want := p.Types()
+			if err := damage(kept.Path); err != nil {
+				t.Fatal(err)
+			}
+
+			next := p.again(t)
+			if err := next.Activate(t.Context(), kept); fault.KindOf(err) != fault.Invalid {
+				t.Fatalf("a binary that is %s was activated: %v", name, err)
+			}
+			if diff := cmp.Diff(want, next.Types(), asJSON()); diff != "" {
+				t.Errorf("the types are not what they were:\n%s", diff)
+			}
+			_, err = next.Open(t.Context(), outbound.Route{Type: "ALPHA_PAY"})
+			if fault.KindOf(err) != fault.Unavailable || fault.CodeOf(err) != "provider_unavailable" {
+				t.Errorf("Open: %v", err)
+			}
+			if _, err := next.Read("ALPHA_PAY", catalogue.Pay, []byte(`{}`)); fault.CodeOf(err) != "missing_field" {
+				t.Errorf("Read: %v", err)
+			}
+
+			forged := kept
+			forged.Version = "9.9.9"
+			if other := p.again(t); other.Activate(t.Context(), forged) == nil || len(other.Types()) != 0 {
+				t.Error("the description of another release was taken")
+			}
+		})
+	}
+}
+
+// asJSON compares documents by what they say.
+func asJSON() cmp.Option {
+	return cmp.Transformer("json", func(doc []byte) any {
+		var v any
+		if err := json.Unmarshal(doc, &v); err != nil {
+			return string(doc)
+		}
+		return v
+	})
 }
 
 // During a swap every session sees one release, whole; the held one serves until it is closed.

@@ -2,6 +2,8 @@ package providers
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/payrack/payrack/core/catalogue"
@@ -17,6 +19,41 @@ import (
 type session struct {
 	lease *host.Lease
 	held  *paymentType
+	log   *slog.Logger
+}
+
+// maxDetail bounds a plugin's text in the log, in bytes.
+const maxDetail = 500
+
+// failed tells the operator what is known about a call that did not do what it should.
+func (s *session) failed(ctx context.Context, operation string, f provider.Failure) {
+	detail := strings.ToValidUTF8(f.Detail[:min(len(f.Detail), maxDetail)], "")
+	s.log.LogAttrs(ctx, slog.LevelWarn, "provider call failed",
+		slog.String("provider", s.held.Provider), slog.String("version", s.held.Version), slog.String("operation", operation),
+		slog.Bool("nothing_sent", f.Effect == provider.EffectNone), slog.String("reason", string(f.Reason)),
+		slog.String("code", f.Code), slog.String("detail", detail))
+}
+
+// answered turns the answer to a money-moving call into what is known.
+func (s *session) answered(ctx context.Context, k payment.Kind, a provider.Answer) outbound.Answer {
+	out := answerToCore(a)
+	if f := a.Failure(); f != nil {
+		s.failed(ctx, string(k), *f)
+	} else if out.Reason != "" {
+		s.failed(ctx, string(k), provider.Failure{Reason: provider.Reason(out.Reason), Detail: out.Detail})
+	}
+	return out
+}
+
+// found turns the answer to a search into what was found out.
+func (s *session) found(ctx context.Context, a provider.SearchAnswer) outbound.Findings {
+	out := findingsToCore(a)
+	if f := a.Failure; f != nil {
+		s.failed(ctx, "search", *f)
+	} else if out.Failed {
+		s.failed(ctx, "search", provider.Failure{Reason: provider.Reason(out.Reason), Detail: out.Detail})
+	}
+	return out
 }
 
 // Type describes the payment type as the held release does.
@@ -54,18 +91,18 @@ func (s *session) Send(ctx context.Context, i outbound.Instruction) outbound.Ans
 	}
 	switch i.Kind {
 	case payment.KindPay:
-		return answerToCore(s.lease.Pay(ctx, provider.PayRequest{
+		return s.answered(ctx, i.Kind, s.lease.Pay(ctx, provider.PayRequest{
 			Call: call, Reference: reference, Amount: amount, Capture: i.Payment.Capture, Description: i.Form.Description,
 			Code: provider.NewSecret(i.Form.Code), MandateToken: provider.NewSecret(i.Form.Mandate),
 		}))
 	case payment.KindConfirm:
-		return answerToCore(s.lease.Confirm(ctx, provider.ConfirmRequest{Call: call, Reference: reference, Amount: amount}))
+		return s.answered(ctx, i.Kind, s.lease.Confirm(ctx, provider.ConfirmRequest{Call: call, Reference: reference, Amount: amount}))
 	case payment.KindCapture:
-		return answerToCore(s.lease.Capture(ctx, provider.CaptureRequest{Call: call, Reference: reference, Amount: amount}))
+		return s.answered(ctx, i.Kind, s.lease.Capture(ctx, provider.CaptureRequest{Call: call, Reference: reference, Amount: amount}))
 	case payment.KindVoid:
-		return answerToCore(s.lease.Void(ctx, provider.VoidRequest{Call: call, Reference: reference}))
+		return s.answered(ctx, i.Kind, s.lease.Void(ctx, provider.VoidRequest{Call: call, Reference: reference}))
 	case payment.KindRefund:
-		return answerToCore(s.lease.Refund(ctx, provider.RefundRequest{
+		return s.answered(ctx, i.Kind, s.lease.Refund(ctx, provider.RefundRequest{
 			Call: call, Reference: reference, Amount: amount, RefundIDsSeen: i.Operation.RefundIDsSeen,
 		}))
 	}
@@ -95,7 +132,7 @@ func (s *session) Ask(ctx context.Context, q outbound.Question) outbound.Finding
 	if q.Resolve {
 		purpose = provider.PurposeResolve
 	}
-	return findingsToCore(s.lease.Search(ctx, provider.SearchRequest{
+	answer := s.lease.Search(ctx, provider.SearchRequest{
 		Call: provider.Call{
 			PaymentType: s.held.Name, Environment: string(q.Environment), NotAfter: notAfter(deadline), CredentialRef: q.CredentialRef,
 			Account: q.Account, Wire: q.Wire, RequestID: q.RequestID,
@@ -104,7 +141,8 @@ func (s *session) Ask(ctx context.Context, q outbound.Question) outbound.Finding
 		Purpose:   purpose,
 		Reference: provider.Reference{OrderID: q.OrderID, TransactionID: q.TransactionID},
 		About:     provider.Kind(q.About),
-	}))
+	})
+	return s.found(ctx, answer)
 }
 
 // notAfter of a search is its deadline: a search may be sent at any moment of its time.

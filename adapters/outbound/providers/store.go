@@ -26,7 +26,7 @@ func (p *Providers) Keep(ctx context.Context, r release.Release) (release.Releas
 	kept := filepath.Join(folder, r.SHA256)
 	if digest, _, err := digestOf(ctx, kept, io.Discard); err == nil && digest == r.SHA256 {
 		r.Path = kept
-		return r, nil
+		return r, p.keepDescription(ctx, r)
 	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return release.Release{}, storeFailed(err)
@@ -36,7 +36,23 @@ func (p *Providers) Keep(ctx context.Context, r release.Release) (release.Releas
 		return release.Release{}, err
 	}
 	r.Path, r.Size = kept, size
-	return r, nil
+	return r, p.keepDescription(ctx, r)
+}
+
+// keepDescription puts what the binary says about itself beside it.
+func (p *Providers) keepDescription(ctx context.Context, r release.Release) error {
+	said := p.described.Load()
+	if said == nil || said.digest != r.SHA256 {
+		info, digest, err := p.host.Describe(ctx, r.Path)
+		if err != nil {
+			return refusal(err)
+		}
+		said = &inspected{digest, info}
+	}
+	if err := p.remember(said.digest, said.info); err != nil {
+		return storeFailed(err)
+	}
+	return nil
 }
 
 func copyIn(ctx context.Context, r release.Release, folder, kept string) (size int64, err error) {

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -51,7 +52,7 @@ type Options struct {
 // Secrets implements outbound.Secrets. It is safe for concurrent use.
 type Secrets struct {
 	dir     string
-	pepper  []byte
+	hashes  sync.Pool
 	hashing chan struct{}
 	every   time.Duration
 
@@ -91,8 +92,9 @@ func New(o Options) (*Secrets, error) {
 		o.ReloadEvery = time.Second
 	}
 	return &Secrets{
-		dir: o.Dir, pepper: pepper, hashing: make(chan struct{}, o.MaxHashes), every: o.ReloadEvery,
+		dir: o.Dir, hashing: make(chan struct{}, o.MaxHashes), every: o.ReloadEvery,
 		deriver: deriver, derived: map[company.ID]tink.AEAD{},
+		hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, pepper) }},
 	}, nil
 }
 
@@ -177,11 +179,11 @@ func (s *Secrets) Open(_ context.Context, f credential.Field, sealed []byte) ([]
 
 // Fingerprint is HMAC-SHA-256 under the pepper.
 func (s *Secrets) Fingerprint(data []byte) [32]byte {
-	h := hmac.New(sha256.New, s.pepper)
+	h := s.hashes.Get().(hash.Hash) //nolint:forcetypeassert // the pool holds nothing else
+	defer s.hashes.Put(h)
+	h.Reset() // to the state behind the key, which is not computed again
 	h.Write(data)
-	var sum [32]byte
-	h.Sum(sum[:0])
-	return sum
+	return [32]byte(h.Sum(make([]byte, 0, 32)))
 }
 
 // key returns the AEAD of a company, deriving it at first use.
@@ -242,7 +244,9 @@ func (s *Secrets) Reload() error {
 
 // associated is the associated data of a field, each part with its length, so that no two fields share it.
 func associated(f credential.Field) []byte {
-	b := []byte("payrack/sealed/1")
+	const prefix = "payrack/sealed/1"
+	b := make([]byte, 0, len(prefix)+3*4+len(f.Company)+len(f.Provider)+len(f.Name))
+	b = append(b, prefix...)
 	for _, part := range []string{string(f.Company), f.Provider, f.Name} {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(part))) //nolint:gosec // names are short
 		b = append(b, part...)

@@ -28,14 +28,20 @@ func CheckSize(r *http.Request, maxURL int, maxBody int64) error {
 }
 
 // JSONMedia refuses everything but plain UTF-8 JSON.
-func JSONMedia(r *http.Request) error { return media(r, "application/json") }
+func JSONMedia(r *http.Request) error { return media(r, mediaJSON) }
+
+const mediaJSON = "application/json"
 
 // FormMedia refuses everything but a plain URL-encoded form.
 func FormMedia(r *http.Request) error { return media(r, "application/x-www-form-urlencoded") }
 
 // IsForm reports whether the request says that it is a URL-encoded form.
 func IsForm(r *http.Request) bool {
-	got, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	said := r.Header.Get("Content-Type")
+	if said == mediaJSON {
+		return false
+	}
+	got, _, _ := mime.ParseMediaType(said)
 	return got == "application/x-www-form-urlencoded"
 }
 
@@ -44,12 +50,14 @@ func media(r *http.Request, want string) error {
 	if len(types) != 1 {
 		return unsupportedMedia(want)
 	}
-	got, parameters, err := mime.ParseMediaType(types[0])
-	if err != nil || got != want {
-		return unsupportedMedia(want)
-	}
-	if charset, given := parameters["charset"]; given && !strings.EqualFold(charset, "utf-8") {
-		return unsupportedMedia(want)
+	if types[0] != want { // most clients send it just like that
+		got, parameters, err := mime.ParseMediaType(types[0])
+		if err != nil || got != want {
+			return unsupportedMedia(want)
+		}
+		if charset, given := parameters["charset"]; given && !strings.EqualFold(charset, "utf-8") {
+			return unsupportedMedia(want)
+		}
 	}
 	for _, encoding := range r.Header["Content-Encoding"] {
 		if encoding = strings.TrimSpace(encoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
@@ -74,7 +82,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if r.ContentLength > limit {
 		return nil, tooLarge()
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	body, err := readAll(w, r, limit)
 	if err == nil {
 		return body, nil
 	}
@@ -91,6 +99,16 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	return nil, &RefusalError{
 		Status: http.StatusBadRequest, Code: "incomplete_body", Message: "The body ended before its announced length.",
 	}
+}
+
+// readAll reads an announced body in one piece; net/http ends it at its length.
+func readAll(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength < 0 {
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, limit)) //nolint:wrapcheck // the caller sorts it
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err //nolint:wrapcheck // the caller sorts it
 }
 
 func tooLarge() error {

@@ -31,6 +31,7 @@ type Exchange struct {
 	QuerySecrets bool
 
 	begun     time.Time
+	trace     string
 	query     func() string
 	urlLength int
 	traceID   func(context.Context) string
@@ -60,8 +61,8 @@ func (x *Exchange) URLLength() int { return x.urlLength }
 
 // TraceID of the request, empty without a trace.
 func (x *Exchange) TraceID(ctx context.Context) string {
-	if x.traceID == nil {
-		return ""
+	if x.trace != "" || x.traceID == nil {
+		return x.trace
 	}
 	return x.traceID(ctx)
 }

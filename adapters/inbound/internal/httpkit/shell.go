@@ -34,9 +34,9 @@ var plainID = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
 
 // Handler wraps the routes of the plane.
 func (s Shell) Handler(routes http.Handler) http.Handler {
-	inner := routes
+	inner := traced(routes)
 	if s.Middleware != nil {
-		inner = s.Middleware(routes)
+		inner = s.Middleware(inner)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := takeOut(r)
@@ -64,6 +64,17 @@ func (s Shell) Handler(routes http.Handler) http.Handler {
 			return
 		}
 		inner.ServeHTTP(out, r)
+	})
+}
+
+// traced notes the trace that the middleware has put the request into. The line of the log is written
+// outside of it.
+func traced(routes http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if x := Of(r.Context()); x.traceID != nil {
+			x.trace = x.traceID(r.Context())
+		}
+		routes.ServeHTTP(w, r)
 	})
 }
 
@@ -146,6 +157,9 @@ func (s Shell) recovered(out *response, r *http.Request, x *Exchange, p any) (ab
 		slog.String("plane", s.Plane), slog.String("request_id", x.RequestID), slog.String("route", x.Route),
 		slog.String("panic_type", typeName(p)), slog.String("stack", string(debug.Stack())),
 	}
+	if x.trace != "" {
+		attrs = append(attrs, slog.String("trace_id", x.trace))
+	}
 	if e, ok := p.(runtime.Error); ok {
 		attrs = append(attrs, slog.String("panic", e.Error()))
 	}
@@ -175,7 +189,7 @@ func (s Shell) record(out *response, r *http.Request, x *Exchange) {
 	for _, a := range []struct{ key, value string }{
 		{"code", x.Code},
 		{"client_request_id", x.ClientRequestID},
-		{"trace_id", x.TraceID(r.Context())},
+		{"trace_id", x.trace},
 		{"company_id", string(x.Principal.Company)},
 		{"client_id", x.Principal.Client},
 		{"type", x.Type},

@@ -2,6 +2,7 @@ package httpkit_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -95,6 +96,34 @@ func TestShellHeaders(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "two words") || strings.Contains(log.String(), "WORD") {
 		t.Errorf("log: %s", log.String())
+	}
+}
+
+// TestShellLogNamesTheTrace: the trace is made by the middleware, inside of what the line is written about.
+func TestShellLogNamesTheTrace(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	var log bytes.Buffer
+	s := httpkit.Shell{
+		Plane: "public", Log: slog.New(slog.NewJSONHandler(&log, nil)),
+		TraceID: func(ctx context.Context) string { id, _ := ctx.Value(key{}).(string); return id },
+		Middleware: func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, "trace-7")))
+			})
+		},
+	}
+	serve(t, s, get("/x"), func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	serve(t, s, get("/x"), func(http.ResponseWriter, *http.Request) { panic("x") })
+	serve(t, s, get("/x/../y"), nil) // refused before any trace
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 4 {
+		t.Fatalf("%d lines:\n%s", len(lines), log.String())
+	}
+	for i, want := range []int{1, 1, 1, 0} {
+		if got := strings.Count(lines[i], `"trace_id":"trace-7"`); got != want {
+			t.Errorf("line %d names the trace %d times, want %d: %s", i, got, want, lines[i])
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,7 +26,7 @@ type JSONLimits struct {
 // DefaultJSON is what a request body may be.
 func DefaultJSON() JSONLimits { return JSONLimits{Depth: 8, Members: 100, Text: 16000} }
 
-// Member is one member of an object. Value holds the bytes as they were sent.
+// Member is one member of an object. Value holds the bytes as they were sent; it is a part of the text.
 type Member struct {
 	Name  string
 	Value jsontext.Value
@@ -38,71 +40,84 @@ func ParseObject(text []byte, l JSONLimits, at string) ([]Member, error) {
 	if len(bytes.TrimLeft(text, " \t\r\n")) == 0 {
 		return nil, jsonFault(at, "malformed_json", "The JSON text is empty.")
 	}
-	if err := check(text, l, at); err != nil {
-		return nil, err
-	}
-	d := jsontext.NewDecoder(bytes.NewReader(text))
-	if _, err := d.ReadToken(); err != nil {
-		return nil, syntax(text, at, err)
-	}
-	var members []Member
-	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
-		if err != nil {
-			return nil, syntax(text, at, err)
-		}
-		m := Member{Name: name.String()}
-		value, err := d.ReadValue()
-		if err != nil {
-			return nil, syntax(text, at, err)
-		}
-		m.Value = value.Clone()
-		members = append(members, m)
-	}
-	return members, nil
+	d := decoders.Get().(*decoder) //nolint:forcetypeassert // the pool holds nothing else
+	defer d.giveBack()
+	d.Reset(bytes.NewBuffer(text)) // a buffer's bytes are read where they are
+	return d.object(text, l, at)
 }
 
-// check walks the tokens once, so that a deep or crowded text is refused where it becomes so.
-func check(text []byte, l JSONLimits, at string) error {
-	d := jsontext.NewDecoder(bytes.NewReader(text))
+// decoder is a reader of tokens that is used again: it keeps its tables, not the text.
+type decoder struct{ jsontext.Decoder }
+
+var decoders = sync.Pool{New: func() any { return &decoder{} }}
+
+func (d *decoder) giveBack() {
+	d.Reset(noText{}) // a request can hold secrets
+	decoders.Put(d)
+}
+
+// noText is an empty reader.
+type noText struct{}
+
+// Read reads nothing.
+func (noText) Read([]byte) (int, error) { return 0, io.EOF }
+
+// object walks the tokens once, so that a deep or crowded text is refused where it becomes so, and notes the
+// outermost members on the way.
+func (d *decoder) object(text []byte, l JSONLimits, at string) ([]Member, error) {
 	if k := d.PeekKind(); k != '{' && k != 0 {
-		if k == '[' && depthOf(text) > l.Depth {
-			return jsonFault(at, "too_deep", "The JSON text nests too deep.")
-		}
-		// Whether the text is JSON at all comes before what it is.
-		if err := d.SkipValue(); err != nil {
-			return syntax(text, at, err)
-		}
-		if err := behind(d, text, at); err != nil {
-			return err
-		}
-		return jsonFault(at, "invalid_type", "This must be a JSON object.")
+		return nil, d.other(k, text, l, at)
 	}
+	var (
+		members = make([]Member, 0, 8)
+		from    int64
+	)
 	for {
+		before := d.InputOffset()
 		token, err := d.ReadToken()
 		if errors.Is(err, io.EOF) {
-			if d.StackDepth() == 0 && d.InputOffset() > 0 {
-				return nil
-			}
-			return jsonFault(at, "malformed_json", "The JSON text ends too early.")
+			return nil, jsonFault(at, "malformed_json", "The JSON text ends too early.")
 		}
 		if err != nil {
-			return syntax(text, at, err)
+			return nil, syntax(text, at, err)
 		}
-		if d.StackDepth() > l.Depth {
-			return jsonFault(at, "too_deep", "The JSON text nests too deep.")
+		depth := d.StackDepth()
+		if depth > l.Depth {
+			return nil, jsonFault(at, "too_deep", "The JSON text nests too deep.")
 		}
-		kind, length := d.StackIndex(d.StackDepth())
+		kind, length := d.StackIndex(depth)
 		if kind == '{' && length > 2*int64(l.Members) {
-			return jsonFault(at, "too_many_members", "An object of the JSON text has too many members.")
+			return nil, jsonFault(at, "too_many_members", "An object of the JSON text has too many members.")
 		}
-		if token.Kind() == '"' && len(token.String()) > l.Text {
-			return jsonFault(at, "too_long", "A text is too long.")
+		// What stands there is never shorter than what it means.
+		if token.Kind() == '"' && d.InputOffset()-before > int64(l.Text) && len(token.String()) > l.Text {
+			return nil, jsonFault(at, "too_long", "A text is too long.")
 		}
-		if d.StackDepth() == 0 && (token.Kind() == '}') {
-			return behind(d, text, at)
+		switch {
+		case depth == 0:
+			return members, behind(&d.Decoder, text, at)
+		case depth == 1 && length%2 == 1:
+			members, from = append(members, Member{Name: token.String()}), d.InputOffset()
+		case depth == 1 && length > 0:
+			// This token ends the value of the member.
+			value := bytes.TrimLeft(text[from:d.InputOffset()], " \t\r\n:")
+			members[len(members)-1].Value = slices.Clip(value)
 		}
 	}
+}
+
+// other refuses a text that is no object. Whether it is JSON at all comes before what it is.
+func (d *decoder) other(k jsontext.Kind, text []byte, l JSONLimits, at string) error {
+	if k == '[' && depthOf(text) > l.Depth {
+		return jsonFault(at, "too_deep", "The JSON text nests too deep.")
+	}
+	if err := d.SkipValue(); err != nil {
+		return syntax(text, at, err)
+	}
+	if err := behind(&d.Decoder, text, at); err != nil {
+		return err
+	}
+	return jsonFault(at, "invalid_type", "This must be a JSON object.")
 }
 
 // behind refuses anything after the object.

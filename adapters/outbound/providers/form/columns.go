@@ -3,6 +3,7 @@ package form
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/payrack/payrack/core/catalogue"
@@ -31,6 +32,8 @@ type Columns struct {
 	amount     *node
 	currency   *node
 	credential []*node
+	// sorted are all properties by name, as the meaning of a request names them.
+	sorted []*node
 }
 
 // CompileColumns compiles the columns of an operation. The errors tell a provider's author what to change.
@@ -40,6 +43,7 @@ func CompileColumns(spec Spec) (*Columns, error) {
 		return nil, err
 	}
 	c := &Columns{schema: s, spec: spec, currencies: map[string]money.Currency{}, credential: s.root.byRole(roleCredential)}
+	c.sorted = slices.SortedFunc(slices.Values(s.root.properties), func(a, b *node) int { return strings.Compare(a.name, b.name) })
 	for _, x := range spec.Currencies {
 		exponent, err := money.Currency(x.Code).Exponent()
 		if err != nil {
@@ -99,7 +103,7 @@ func (c *Columns) Read(native []byte) (outbound.Form, error) {
 	if err != nil {
 		return outbound.Form{}, err
 	}
-	p := &problems{root: c.schema.root, base: RequestPointer, seen: map[string]bool{}}
+	p := &problems{root: c.schema.root, base: RequestPointer}
 	v = c.schema.tidyTop(v, p)
 	c.schema.validate(v, p)
 
@@ -121,7 +125,7 @@ func (c *Columns) readAmount(v value, p *problems) money.Amount {
 	}
 	currency, known := c.currencyOf(v, p)
 	x, given := v.get(c.amount.name)
-	at := path{c.amount.name}
+	at := c.amount.at
 	if !given || p.within(at) {
 		return money.Amount{}
 	}
@@ -152,7 +156,7 @@ func (c *Columns) currencyOf(v value, p *problems) (money.Currency, bool) {
 		}
 		return "", false
 	}
-	at := path{c.currency.name}
+	at := c.currency.at
 	if p.within(at) {
 		return "", false
 	}
@@ -178,7 +182,7 @@ func (c *Columns) readCredential(v value, f *outbound.Form, p *problems) {
 	set := value{kind: '{'}
 	wrong := false
 	for _, n := range c.credential {
-		wrong = wrong || p.within(path{n.name})
+		wrong = wrong || p.within(n.at)
 		if x, ok := v.get(n.name); ok {
 			set.members = append(set.members, member{name: n.name, value: x})
 		}
@@ -231,8 +235,8 @@ func (c *Columns) extract(v value, f *outbound.Form) {
 // meaning is the canonical text of what makes two requests the same. A column that was left out counts as
 // its default, so that saying the default is not another request.
 func (c *Columns) meaning(v value, amount money.Amount) []byte {
-	said := value{kind: '{', members: make([]member, 0, len(c.schema.root.properties))}
-	for _, n := range c.schema.root.properties {
+	said := value{kind: '{', members: make([]member, 0, len(v.members)+len(c.schema.root.properties)/4)}
+	for _, n := range c.sorted {
 		if n.role == roleCredential {
 			continue
 		}

@@ -95,7 +95,7 @@ func (c *Credential) Read(set []byte) (CredentialSet, error) {
 	if err != nil {
 		return CredentialSet{}, err
 	}
-	p := &problems{root: c.schema.root, base: CredentialPointer, seen: map[string]bool{}}
+	p := &problems{root: c.schema.root, base: CredentialPointer}
 	v = c.schema.tidyTop(v, p)
 	c.schema.validate(v, p)
 	if err := p.fault(); err != nil {

@@ -5,14 +5,18 @@ import (
 	"strings"
 )
 
+func byName(x, y member) int { return strings.Compare(x.name, y.name) }
+
 // appendMeaning writes a value so that equal meanings have equal text: members sorted, numbers without
 // trailing zeros, ids without case, texts in one spelling, and nothing that may change between two tries of
 // one request.
 func appendMeaning(b []byte, n *node, v value) []byte {
 	switch v.kind {
 	case '{':
-		sorted := slices.Clone(v.members)
-		slices.SortFunc(sorted, func(x, y member) int { return strings.Compare(x.name, y.name) })
+		sorted := v.members
+		if !slices.IsSortedFunc(sorted, byName) {
+			sorted = slices.SortedFunc(slices.Values(sorted), byName)
+		}
 		b = append(b, '{')
 		first := true
 		for _, m := range sorted {

@@ -100,11 +100,22 @@ func (p *problems) add(at path, code, detail string) {
 		rank = rankCredential
 	}
 	pointer := at.pointer(p.base)
-	if p.seen[pointer] {
+	if p.saw(pointer) {
 		return
 	}
-	p.seen[pointer] = true
 	p.list = append(p.list, problem{rank: rank, order: order, code: code, path: at, detail: detail})
+}
+
+// saw reports whether a mark was seen before, and remembers it. Most requests have no problem and no map.
+func (p *problems) saw(mark string) bool {
+	if p.seen[mark] {
+		return true
+	}
+	if p.seen == nil {
+		p.seen = map[string]bool{}
+	}
+	p.seen[mark] = true
+	return false
 }
 
 func (p *problems) missing(at path) { p.add(at, codeMissing, at.column()+" 不可為空") }
@@ -116,10 +127,9 @@ func (p *problems) unknown(parent path) {
 	}
 	// Beside what is wrong with the parent itself, hence the extra mark.
 	mark := parent.pointer(p.base) + " unknown"
-	if p.seen[mark] {
+	if p.saw(mark) {
 		return
 	}
-	p.seen[mark] = true
 	p.list = append(p.list, problem{rank: rankUnknown, code: codeUnknown, path: parent, detail: name + " has a member that is not described"})
 }
 

@@ -32,7 +32,7 @@ func (s *schema) tidyTop(v value, p *problems) value {
 			p.unknown(nil)
 			continue
 		}
-		at := path{n.name}
+		at := n.at
 		tidied, ok := s.tidyMember(n, m.value, at, s.root.requires(n.name), p)
 		if !ok {
 			continue
@@ -52,8 +52,11 @@ func (s *schema) tidyTop(v value, p *problems) value {
 
 func (s *schema) missing(n *node, v value, at path, p *problems) {
 	for _, name := range n.required {
-		if _, ok := v.get(name); !ok && !p.within(at.with(name)) {
-			p.missing(at.with(name))
+		if _, ok := v.get(name); ok {
+			continue
+		}
+		if here := at.with(name); !p.within(here) {
+			p.missing(here)
 		}
 	}
 }

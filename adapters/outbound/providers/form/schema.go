@@ -84,6 +84,10 @@ type node struct {
 	choices [][]string
 	items   *node
 	closed  bool
+	// rules are the keywords that restrict a value of the right type.
+	rules []rule
+	// at is where a member of the request itself stands.
+	at path
 }
 
 // property finds the declared member of an object; nil-safe.
@@ -157,7 +161,7 @@ func readSchema(doc []byte) (*node, error) {
 }
 
 func readNode(name string, v value, top bool) (*node, error) {
-	n := &node{name: name, fingerprint: true, index: map[string]*node{}}
+	n := &node{name: name, fingerprint: true, index: map[string]*node{}, at: path{name}}
 	if v.kind != '{' {
 		return nil, fmt.Errorf("%s: a schema must be an object", where(name))
 	}
@@ -202,6 +206,11 @@ func (n *node) checkNames() error {
 }
 
 func (n *node) keyword(name string, v value, top bool) error {
+	if leftToLibrary[name] || name == "not" || name == "format" {
+		if err := n.addRule(name, v); err != nil {
+			return err
+		}
+	}
 	var err error
 	switch name {
 	case "type":

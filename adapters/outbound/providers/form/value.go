@@ -1,10 +1,11 @@
 package form
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -29,10 +30,25 @@ type member struct {
 	value value
 }
 
+// reader reads one document. Its tokens share the memory of one copy of the text.
+type reader struct {
+	jsontext.Decoder
+	doc string
+}
+
+var readers = sync.Pool{New: func() any { return &reader{} }}
+
 // parse reads exactly one JSON value: no duplicate members, valid UTF-8, nothing behind it.
 func parse(doc []byte) (value, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(doc))
-	v, err := read(d, 0)
+	d := readers.Get().(*reader) //nolint:forcetypeassert // the pool holds nothing else
+	defer readers.Put(d)
+	d.doc = string(doc)
+	d.Reset(strings.NewReader(d.doc))
+	defer func() {
+		d.doc = "" // a request can hold secrets
+		d.Reset(strings.NewReader(""))
+	}()
+	v, err := d.read(0)
 	if err != nil {
 		return value{}, err
 	}
@@ -42,48 +58,66 @@ func parse(doc []byte) (value, error) {
 	return v, nil
 }
 
-func read(d *jsontext.Decoder, depth int) (value, error) {
+func (d *reader) read(depth int) (value, error) {
 	if depth > maxDepth {
 		return value{}, errTooDeep
 	}
 	v := value{kind: d.PeekKind()}
 	switch v.kind {
 	case '{':
-		return readObject(d, v, depth)
+		return d.object(v, depth)
 	case '[':
-		return readList(d, v, depth)
+		return d.list(v, depth)
 	default:
-		raw, err := d.ReadValue()
+		raw, err := d.scalar()
 		if err != nil {
-			return value{}, err //nolint:wrapcheck // the caller replaces the text, which quotes the input
+			return value{}, err
 		}
-		v.raw = string(raw)
+		v.raw = raw
 		if v.kind == 'f' { // one kind for both booleans
 			v.kind = 't'
 		}
 		if v.kind == '"' {
-			text, err := jsontext.AppendUnquote(nil, raw)
-			if err != nil {
-				return value{}, err //nolint:wrapcheck // the caller replaces the text, which quotes the input
-			}
-			v.text = string(text)
+			v.text, err = unquote(raw)
 		}
-		return v, nil
+		return v, err
 	}
 }
 
-func readObject(d *jsontext.Decoder, v value, depth int) (value, error) {
+// scalar is the next token that is no bracket, as it was written.
+func (d *reader) scalar() (string, error) {
+	raw, err := d.ReadValue()
+	if err != nil {
+		return "", err //nolint:wrapcheck // the caller replaces the text, which quotes the input
+	}
+	end := d.InputOffset()
+	return d.doc[end-int64(len(raw)) : end], nil
+}
+
+// unquote is the text of a string that was read strictly.
+func unquote(raw string) (string, error) {
+	if inner := raw[1 : len(raw)-1]; !strings.Contains(inner, `\`) {
+		return inner, nil
+	}
+	text, err := jsontext.AppendUnquote(nil, raw)
+	return string(text), err
+}
+
+func (d *reader) object(v value, depth int) (value, error) {
 	if _, err := d.ReadToken(); err != nil {
 		return value{}, err //nolint:wrapcheck // the caller replaces the text, which quotes the input
 	}
 	v.members = make([]member, 0, 8)
 	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
+		raw, err := d.scalar()
 		if err != nil {
-			return value{}, err //nolint:wrapcheck // the caller replaces the text, which quotes the input
+			return value{}, err
 		}
-		m := member{name: name.String()}
-		if m.value, err = read(d, depth+1); err != nil {
+		var m member
+		if m.name, err = unquote(raw); err != nil {
+			return value{}, err
+		}
+		if m.value, err = d.read(depth + 1); err != nil {
 			return value{}, err
 		}
 		v.members = append(v.members, m)
@@ -92,12 +126,12 @@ func readObject(d *jsontext.Decoder, v value, depth int) (value, error) {
 	return v, err //nolint:wrapcheck // the caller replaces the text, which quotes the input
 }
 
-func readList(d *jsontext.Decoder, v value, depth int) (value, error) {
+func (d *reader) list(v value, depth int) (value, error) {
 	if _, err := d.ReadToken(); err != nil {
 		return value{}, err //nolint:wrapcheck // the caller replaces the text, which quotes the input
 	}
 	for d.PeekKind() != ']' {
-		item, err := read(d, depth+1)
+		item, err := d.read(depth + 1)
 		if err != nil {
 			return value{}, err
 		}
@@ -111,11 +145,26 @@ func textValue(s string) value { return value{kind: '"', raw: string(appendText(
 
 // appendText writes a JSON string.
 func appendText(b []byte, s string) []byte {
+	if plainText(s) {
+		b = append(b, '"')
+		b = append(b, s...)
+		return append(b, '"')
+	}
 	out, err := jsontext.AppendQuote(b, s)
 	if err != nil { // only for invalid UTF-8, which was refused when the text was read
 		return append(b, `""`...)
 	}
 	return out
+}
+
+// plainText reports whether a text stands between quotes as it is.
+func plainText(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func (v value) emptyText() bool { return v.kind == '"' && v.text == "" }

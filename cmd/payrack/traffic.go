@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/payrack/payrack/core/catalogue"
+	"github.com/payrack/payrack/core/release"
+	"github.com/payrack/payrack/ports/inbound"
+)
+
+// The parts of the longest time that a reply may take beside the provider's own.
+const (
+	// leastPatience is for everything that is no provider's call: an activation, a profile.
+	leastPatience = 2 * time.Minute
+	// sendMargin is what an intent may wait before its call begins.
+	sendMargin = 10 * time.Second
+	// joinPatience is how long a repeated request waits for the one that runs.
+	joinPatience = 50 * time.Second
+	// writeMargin is for recording the result and writing the reply.
+	writeMargin = 10 * time.Second
+)
+
+// patience is the longest time that a reply may take with these payment types. It has nothing to do with the time
+// that a stop may take: a reply that is cut off is an outcome that the client does not learn.
+func patience(types []catalogue.Type) time.Duration {
+	var longest time.Duration
+	for _, t := range types {
+		for _, o := range t.Operations {
+			longest = max(longest, o.MaxDuration)
+		}
+	}
+	return max(leastPatience, longest+sendMargin+joinPatience+writeMargin)
+}
+
+// traffic counts the requests that are being answered and gives each the time that it may need.
+type traffic struct {
+	inflight atomic.Int64
+	// patience is in nanoseconds; the servers' own limit holds while it is not above leastPatience.
+	patience atomic.Int64
+}
+
+// watch wraps the handler of a plane.
+func (t *traffic) watch(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.inflight.Add(1)
+		defer t.inflight.Add(-1)
+		if d := time.Duration(t.patience.Load()); d > leastPatience {
+			// The limit of the server was chosen before the plugins were known. A writer that takes no deadline has none.
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d))
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// measure takes over the promises of the plugins that serve now.
+func (p *Platform) measure() { p.traffic.patience.Store(int64(patience(p.Core.Catalogue().All()))) }
+
+// watchedPlugins tells when another release serves.
+type watchedPlugins struct {
+	inbound.Plugins
+
+	moved func()
+}
+
+// Activate moves the traffic of a provider to a release.
+func (w watchedPlugins) Activate(ctx context.Context, c inbound.ActivatePlugin) (release.Activation, error) {
+	done, err := w.Plugins.Activate(ctx, c)
+	if err == nil {
+		w.moved()
+	}
+	return done, err
+}
