@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/journal"
@@ -103,44 +105,72 @@ func chained(r payment.Record, event string, at time.Time) outbound.Change {
 	return outbound.Change{Record: r, Entry: e}
 }
 
-// facts is the journal's body: what happened, without secrets or personal data.
+// facts is the journal's body: what happened, as canonical JSON, without secrets or personal data. It is written by
+// hand: it is made twice for every payment, and the order of its members is part of the evidence.
 func facts(r payment.Record, event string, at time.Time) []byte {
 	p, o := r.Payment, r.Operation
-	body, err := json.Marshal(struct {
-		At             string `json:"at"`
-		Event          string `json:"event"`
-		State          string `json:"state"`
-		Failure        string `json:"failure,omitempty"`
-		Type           string `json:"type"`
-		Provider       string `json:"provider"`
-		Account        string `json:"account"`
-		Environment    string `json:"environment"`
-		Store          string `json:"store"`
-		OrderNumber    string `json:"order_number"`
-		Currency       string `json:"currency"`
-		Amount         int64  `json:"amount"`
-		Authorized     int64  `json:"authorized"`
-		Captured       int64  `json:"captured"`
-		Refunded       int64  `json:"refunded"`
-		Reserved       int64  `json:"refund_reserved"`
-		Transaction    string `json:"provider_transaction_id,omitempty"`
-		Code           string `json:"code,omitempty"`
-		Operation      string `json:"operation_id"`
-		Kind           string `json:"operation_kind"`
-		OperationState string `json:"operation_state"`
-		Epoch          int64  `json:"epoch"`
-		Release        string `json:"release"`
-		TraceID        string `json:"trace_id,omitempty"`
-	}{
-		at.UTC().Format(time.RFC3339Nano), event, string(p.State), string(p.Failure), p.Type, p.Provider, p.Account, string(p.Environment),
-		string(p.Store), p.OrderNumber, string(p.Amount.Currency), p.Amount.Units, p.Authorized, p.Captured,
-		p.Refunded, p.RefundReserved, p.ProviderTransaction, p.Code, string(o.ID), string(o.Kind),
-		string(o.State), o.Epoch, o.Release, o.TraceID,
-	})
-	if err != nil { // strings and integers always encode
-		return []byte("{}")
+	b := fact{body: append(make([]byte, 0, 768), '{')}
+	b.text("at", at.UTC().Format(time.RFC3339Nano))
+	b.text("event", event)
+	b.text("state", string(p.State))
+	b.some("failure", string(p.Failure))
+	b.text("type", p.Type)
+	b.text("provider", p.Provider)
+	b.text("account", p.Account)
+	b.text("environment", string(p.Environment))
+	b.text("store", string(p.Store))
+	b.text("order_number", p.OrderNumber)
+	b.text("currency", string(p.Amount.Currency))
+	b.number("amount", p.Amount.Units)
+	b.number("authorized", p.Authorized)
+	b.number("captured", p.Captured)
+	b.number("refunded", p.Refunded)
+	b.number("refund_reserved", p.RefundReserved)
+	b.some("provider_transaction_id", p.ProviderTransaction)
+	b.some("code", p.Code)
+	b.text("operation_id", string(o.ID))
+	b.text("operation_kind", string(o.Kind))
+	b.text("operation_state", string(o.State))
+	b.number("epoch", o.Epoch)
+	b.text("release", o.Release)
+	b.some("trace_id", o.TraceID)
+	return append(b.body, '}')
+}
+
+// fact is a JSON object that is being written.
+type fact struct{ body []byte }
+
+func (f *fact) name(name string) {
+	if len(f.body) > 1 {
+		f.body = append(f.body, ',')
 	}
-	return body
+	f.body = append(append(append(f.body, '"'), name...), '"', ':')
+}
+
+func (f *fact) text(name, value string) {
+	f.name(name)
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			quoted, err := json.Marshal(value)
+			if err != nil { // a string always encodes
+				quoted = []byte(`""`)
+			}
+			f.body = append(f.body, quoted...)
+			return
+		}
+	}
+	f.body = append(append(append(f.body, '"'), value...), '"')
+}
+
+func (f *fact) some(name, value string) {
+	if value != "" {
+		f.text(name, value)
+	}
+}
+
+func (f *fact) number(name string, value int64) {
+	f.name(name)
+	f.body = strconv.AppendInt(f.body, value, 10)
 }
 
 // abandon settles an intent whose commit is in doubt: nothing was sent, and nothing will be. If the row

@@ -82,7 +82,7 @@ func migrateUp(ctx context.Context, d dialect, db *sql.DB, log *slog.Logger) err
 	}
 	for _, step := range done {
 		log.LogAttrs(ctx, slog.LevelInfo, "schema migrated",
-			slog.Int64("version", step.Source.Version), slog.Duration("took", step.Duration))
+			slog.Int64("version", step.Source.Version), slog.Int64("took_ms", step.Duration.Milliseconds()))
 	}
 	return nil
 }

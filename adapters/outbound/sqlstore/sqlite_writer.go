@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -64,7 +65,7 @@ func (w *sqliteWriter) close() {
 
 func (w *sqliteWriter) run() {
 	defer close(w.stopped)
-	for group := w.queue.next(w.limit); len(group) > 0; group = w.queue.next(w.limit) {
+	for group := w.queue.next(w.limit); len(group) > 0; group = w.nextGroup(len(group)) {
 		if err := w.connect(); err != nil {
 			for _, r := range group {
 				r.finish(outbound.Committed{}, unavailable(err), 0)
@@ -81,6 +82,21 @@ func (w *sqliteWriter) run() {
 		w.disconnect()
 	}
 }
+
+// nextGroup takes what waits. Behind a group of several, whoever can run goes first: their changes join this group
+// and share its fsync. A single writer never gives way, because nobody would come.
+func (w *sqliteWriter) nextGroup(last int) []*request {
+	if last > 1 {
+		for range yields {
+			runtime.Gosched()
+		}
+	}
+	return w.queue.next(w.limit)
+}
+
+// yields is how often the writer lets others run before it takes the next group. It is no timer: on an idle machine
+// it costs microseconds.
+const yields = 64
 
 // connect takes the connection. Its statements are prepared with the first change, because the schema may not
 // be there before.

@@ -154,7 +154,7 @@ func TestBadInputs(t *testing.T) {
 
 	metrics := p.do(http.MethodGet, p.AdminURL+"/metrics", nil, "Authorization", "Bearer "+p.AdminToken)
 	p.waitFor("spans of the good payment", func() bool { return strings.Contains(spans.text(), "CONTROL-ORDER-0001") })
-	store, stored := "", ""
+	var store, stored string
 	if strings.HasPrefix(p.DatabaseURL, "postgres") {
 		store, stored = "rows", dump(t, db)
 	} else {

@@ -192,7 +192,12 @@ func (a answer) member(name string) string {
 
 // send performs a request with the token.
 func (p *platform) send(method, target string, body []byte, headers ...string) (answer, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	return p.sendWith(context.Background(), method, target, body, headers...)
+}
+
+// sendWith is send with a context of the caller's.
+func (p *platform) sendWith(ctx context.Context, method, target string, body []byte, headers ...string) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {

@@ -17,15 +17,15 @@ import (
 // overHTTP is inbound.Payments as a client of the public API sees it.
 type overHTTP struct{ *platform }
 
-func (p overHTTP) Pay(_ context.Context, c inbound.Native) (inbound.Reply, error) {
-	return p.call(linePayPath, c)
+func (p overHTTP) Pay(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
+	return p.call(ctx, linePayPath, c)
 }
 
-func (p overHTTP) Search(_ context.Context, c inbound.Native) (inbound.Reply, error) {
-	return p.call("/v1/payment/integrate/search", c)
+func (p overHTTP) Search(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
+	return p.call(ctx, "/v1/payment/integrate/search", c)
 }
 
-func (p overHTTP) call(path string, c inbound.Native) (inbound.Reply, error) {
+func (p overHTTP) call(ctx context.Context, path string, c inbound.Native) (inbound.Reply, error) {
 	body := map[string]any{"type": c.Type, "request": json.RawMessage(c.Request), "is_test": c.Environment == company.Test}
 	if c.Store != nil {
 		body["store_id"] = *c.Store
@@ -38,7 +38,7 @@ func (p overHTTP) call(path string, c inbound.Native) (inbound.Reply, error) {
 	if c.IdempotencyKey != "" {
 		headers = []string{"Idempotency-Key", c.IdempotencyKey}
 	}
-	a, err := p.send(http.MethodPost, p.HTTPURL+path, raw, headers...)
+	a, err := p.sendWith(ctx, http.MethodPost, p.HTTPURL+path, raw, headers...)
 	if err != nil {
 		return inbound.Reply{}, err
 	}

@@ -4,6 +4,7 @@ package inboundtest
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/payrack/payrack/core/fault"
@@ -47,8 +48,8 @@ func Payments(t *testing.T, open func(t *testing.T) Subject) {
 	for name, scenario := range map[string]func(*testing.T, Subject, string){
 		"paid once, replayed for ever":           paid,
 		"declined, and replayed as declined":     declined,
-		"taken silently is neither nor":          func(t *testing.T, s Subject, o string) { inDoubt(t, s, o, TakesSilently, 1) },
-		"lost on the way is neither nor":         func(t *testing.T, s Subject, o string) { inDoubt(t, s, o, LosesIt, 0) },
+		"taken silently is neither nor":          takenSilently,
+		"lost on the way is neither nor":         lostOnTheWay,
 		"an order is charged once":               orderOnce,
 		"a key stands for one request":           keyOnce,
 		"nothing is done for a broken request":   broken,
@@ -87,16 +88,13 @@ func expect(t *testing.T, s Subject, r inbound.Reply, class inbound.ReplyClass, 
 	if r.Class != class || r.Payment == "" {
 		t.Errorf("the reply is of class %d for payment %q, want class %d", r.Class, r.Payment, class)
 	}
-	got := s.State(t, r.Payment)
-	for _, want := range states {
-		if got == want {
-			return
-		}
+	if got := s.State(t, r.Payment); !slices.Contains(states, got) {
+		t.Errorf("the payment is %s, want %v", got, states)
 	}
-	t.Errorf("the payment is %s, want %v", got, states)
 }
 
 func paid(t *testing.T, s Subject, order string) {
+	t.Helper()
 	c := s.Pay(t, order, Approves)
 	first := pay(t, s, c)
 	expect(t, s, first, inbound.ReplyFinal, payment.Succeeded)
@@ -110,6 +108,7 @@ func paid(t *testing.T, s Subject, order string) {
 }
 
 func declined(t *testing.T, s Subject, order string) {
+	t.Helper()
 	c := s.Pay(t, order, Declines)
 	first := pay(t, s, c)
 	expect(t, s, first, inbound.ReplyFinal, payment.Failed)
@@ -119,6 +118,16 @@ func declined(t *testing.T, s Subject, order string) {
 	if n := s.Charges(t, order); n != 0 {
 		t.Errorf("%d charges", n)
 	}
+}
+
+func takenSilently(t *testing.T, s Subject, order string) {
+	t.Helper()
+	inDoubt(t, s, order, TakesSilently, 1)
+}
+
+func lostOnTheWay(t *testing.T, s Subject, order string) {
+	t.Helper()
+	inDoubt(t, s, order, LosesIt, 0)
 }
 
 // inDoubt is an outcome that nobody knows: it is told as neither, and no retry charges again.
@@ -136,6 +145,7 @@ func inDoubt(t *testing.T, s Subject, order string, o Outcome, charges int) {
 }
 
 func orderOnce(t *testing.T, s Subject, order string) {
+	t.Helper()
 	first := pay(t, s, s.Pay(t, order, Approves))
 	expect(t, s, first, inbound.ReplyFinal, payment.Succeeded)
 	if _, err := s.Payments.Pay(t.Context(), s.Pay(t, order, Approves)); fault.CodeOf(err) != "order_already_paid" {
@@ -147,6 +157,7 @@ func orderOnce(t *testing.T, s Subject, order string) {
 }
 
 func keyOnce(t *testing.T, s Subject, order string) {
+	t.Helper()
 	c := s.Pay(t, order, Approves)
 	pay(t, s, c)
 	other := s.Pay(t, order+"-2", Approves)
@@ -160,6 +171,7 @@ func keyOnce(t *testing.T, s Subject, order string) {
 }
 
 func broken(t *testing.T, s Subject, order string) {
+	t.Helper()
 	for name, c := range map[string]struct {
 		change func(*inbound.Native)
 		code   string
@@ -181,6 +193,7 @@ func broken(t *testing.T, s Subject, order string) {
 }
 
 func found(t *testing.T, s Subject, order string) {
+	t.Helper()
 	first := pay(t, s, s.Pay(t, order, Approves))
 	reply, err := s.Payments.Search(t.Context(), s.Search(t, order))
 	if err != nil || reply.Class != inbound.ReplyFinal || len(reply.Body) == 0 {
@@ -192,6 +205,7 @@ func found(t *testing.T, s Subject, order string) {
 }
 
 func again(t *testing.T, s Subject, order string) {
+	t.Helper()
 	expect(t, s, pay(t, s, s.Pay(t, order, Declines)), inbound.ReplyFinal, payment.Failed)
 	expect(t, s, pay(t, s, s.Pay(t, order, Approves)), inbound.ReplyFinal, payment.Succeeded)
 	if n := s.Charges(t, order); n != 1 {
