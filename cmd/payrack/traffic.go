@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/payrack/payrack/core/app"
 	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/release"
 	"github.com/payrack/payrack/ports/inbound"
@@ -15,10 +16,6 @@ import (
 const (
 	// leastPatience is for everything that is no provider's call: an activation, a profile.
 	leastPatience = 2 * time.Minute
-	// sendMargin is what an intent may wait before its call begins.
-	sendMargin = 10 * time.Second
-	// joinPatience is how long a repeated request waits for the one that runs.
-	joinPatience = 50 * time.Second
 	// writeMargin is for recording the result and writing the reply.
 	writeMargin = 10 * time.Second
 )
@@ -32,7 +29,7 @@ func patience(types []catalogue.Type) time.Duration {
 			longest = max(longest, o.MaxDuration)
 		}
 	}
-	return max(leastPatience, longest+sendMargin+joinPatience+writeMargin)
+	return max(leastPatience, longest+app.DefaultSendMargin+app.JoinWait+writeMargin)
 }
 
 // traffic counts the requests that are being answered and gives each the time that it may need.

@@ -12,6 +12,9 @@ import (
 	"github.com/payrack/payrack/ports/outbound"
 )
 
+// DefaultSendMargin is what an intent may wait before its call begins.
+const DefaultSendMargin = 10 * time.Second
+
 // Options are what the core needs. Every port is required.
 type Options struct {
 	Ledger    outbound.Ledger
@@ -27,7 +30,7 @@ type Options struct {
 	Boot string
 	// TokenLifetime of access tokens, one hour if zero.
 	TokenLifetime time.Duration
-	// SendMargin is added to an operation's longest duration to make its send deadline, 10 s if zero.
+	// SendMargin is added to an operation's longest duration to make its send deadline, DefaultSendMargin if zero.
 	SendMargin time.Duration
 }
 
@@ -57,7 +60,7 @@ func New(o Options) (*App, error) {
 		o.TokenLifetime = time.Hour
 	}
 	if o.SendMargin == 0 {
-		o.SendMargin = 10 * time.Second
+		o.SendMargin = DefaultSendMargin
 	}
 	a := &App{Options: o, closing: make(chan struct{})}
 	a.index.Store(directory.NewIndex(directory.Snapshot{}))

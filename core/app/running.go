@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// joinWait is how long a repeated request waits for the one that runs.
-	joinWait = 50 * time.Second
+	// JoinWait is how long a repeated request waits for the one that runs.
+	JoinWait = 50 * time.Second
 	// joinPlaces is how many repeated requests may wait for one payment.
 	joinPlaces = 4
 )
@@ -54,7 +54,7 @@ func (r *running) begin(id payment.ID) func() {
 	})
 }
 
-// wait returns when the payment does not run here any more. It fails when enough wait already, after joinWait, and
+// wait returns when the payment does not run here any more. It fails when enough wait already, after JoinWait, and
 // with the context.
 func (r *running) wait(ctx context.Context, id payment.ID) error {
 	r.mu.Lock()
@@ -69,7 +69,7 @@ func (r *running) wait(ctx context.Context, id payment.ID) error {
 	}
 	one.waiting++
 	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, joinWait)
+	ctx, cancel := context.WithTimeout(ctx, JoinWait)
 	defer cancel()
 	select {
 	case <-one.end:

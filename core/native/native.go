@@ -53,6 +53,12 @@ func Append(object []byte, members ...Member) []byte {
 	return out.Bytes()
 }
 
+// Has reports whether the object has a top-level member of a name.
+func Has(object []byte, name string) bool {
+	body := bytes.TrimSpace(object)
+	return len(without(body, name)) != len(body)
+}
+
 // without is the object without its top-level members of a name, every other byte between them kept. A body that
 // cannot be read is returned as it is.
 func without(body []byte, name string) []byte {

@@ -6,6 +6,18 @@ import (
 	"github.com/payrack/payrack/core/native"
 )
 
+func TestHas(t *testing.T) {
+	t.Parallel()
+	for object, want := range map[string]bool{
+		`{"message":"m"}`: true, `{"a":1, "message" : null}`: true, `{"a":{"message":1}}`: false, `{"a":"message"}`: false,
+		`{}`: false, ``: false, `[1]`: false,
+	} {
+		if got := native.Has([]byte(object), "message"); got != want {
+			t.Errorf("Has(%s) = %v", object, got)
+		}
+	}
+}
+
 func TestAppendKeepsTheProvidersBytes(t *testing.T) {
 	t.Parallel()
 	label := native.Member{Name: "message_from", Value: "X<Y>"}

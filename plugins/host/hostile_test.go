@@ -298,7 +298,7 @@ func TestScriptsAndDynamicBinariesAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := newHost(t, func(o *host.Options) { o.AllowDynamic = false })
-	for path, says := range map[string]string{script: "no ELF", "/bin/sh": "dynamic loader", "/": "regular file", "/nowhere": "there is no "} {
+	for path, says := range map[string]string{script: "no ELF", "/bin/sh": "dynamic loader", "/": "regular file", "/nowhere": "there is no file /nowhere"} {
 		_, _, err := h.Describe(t.Context(), path)
 		var refused *host.Refused
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), says) {

@@ -1,16 +1,13 @@
 package httpapi
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/payrack/payrack/adapters/inbound/internal/httpkit"
 	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/native"
 	"github.com/payrack/payrack/ports/inbound"
 )
 
@@ -95,56 +92,20 @@ const pendingMessage = "付款結果尚未確認，請勿再次收款，請稍�
 // body keeps the provider's members as they are, raw tokens and all, and puts ours behind them. Ours win
 // where status and payment_id meet; message and message_from stay the provider's where it has them.
 func (p pending) body(requestID string) []byte {
+	if _, err := httpkit.ParseObject(p.native, httpkit.JSONLimits{Depth: 64, Members: 1 << 16, Text: 1 << 20}, ""); err != nil {
+		p.native = nil // what cannot be read is not passed on
+	}
 	from := httpkit.Ours
-	members, err := httpkit.ParseObject(p.native, httpkit.JSONLimits{Depth: 64, Members: 1 << 16, Text: 1 << 20}, "")
-	if err != nil {
-		members = nil
+	if len(p.native) > 0 && p.messageFrom != "" {
+		from = p.messageFrom
 	}
-	own := []struct{ name, value string }{
-		{"status", "PENDING"},
-		{"payment_id", p.payment},
-		{"request_id", requestID},
-		{"message", pendingMessage},
-		{"message_from", from},
+	ours := []native.Member{{Name: "status", Value: "PENDING"}}
+	if p.payment != "" {
+		ours = append(ours, native.Member{Name: "payment_id", Value: p.payment})
 	}
-	if len(members) > 0 && p.messageFrom != "" {
-		own[4].value = p.messageFrom
+	ours = append(ours, native.Member{Name: "request_id", Value: requestID})
+	if !native.Has(p.native, "message") {
+		ours = append(ours, native.Member{Name: "message", Value: pendingMessage})
 	}
-	var b bytes.Buffer
-	b.WriteByte('{')
-	theirs := make(map[string]bool)
-	for _, m := range members {
-		switch m.Name {
-		case "status", "payment_id", "request_id":
-			continue
-		}
-		theirs[m.Name] = true
-		member(&b, m.Name, m.Value)
-	}
-	for _, o := range own {
-		if theirs[o.name] || o.value == "" {
-			continue
-		}
-		member(&b, o.name, quoted(o.value))
-	}
-	b.WriteByte('}')
-	return b.Bytes()
-}
-
-func member(b *bytes.Buffer, name string, value jsontext.Value) {
-	if b.Len() > 1 {
-		b.WriteByte(',')
-	}
-	b.Write(quoted(name))
-	b.WriteByte(':')
-	b.Write(value)
-}
-
-func quoted(s string) jsontext.Value {
-	q, err := jsontext.AppendQuote(nil, s)
-	if err != nil {
-		// Only for text that is not UTF-8, which the strict reader has excluded.
-		q, _ = json.Marshal(s) //nolint:errchkjson // a string always encodes
-	}
-	return q
+	return native.Append(p.native, append(ours, native.Member{Name: "message_from", Value: from})...)
 }

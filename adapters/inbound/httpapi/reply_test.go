@@ -57,12 +57,12 @@ func TestPendingReply(t *testing.T) {
 		{"label without members", "", "DEMO", `{"status":"PENDING","payment_id":"` + paymentID + `","request_id":"{id}",` + ours},
 		{
 			"members beside ours, raw tokens kept", "{ \"return_code\":\"9999\", \"n\": 2019049910005496810 , \"d\":1.50,\"t\":\"\\u6587\" }\n", "DEMO",
-			`{"return_code":"9999","n":2019049910005496810,"d":1.50,"t":"\u6587","status":"PENDING","payment_id":"` + paymentID +
+			`{"return_code":"9999", "n": 2019049910005496810 , "d":1.50,"t":"\u6587","status":"PENDING","payment_id":"` + paymentID +
 				`","request_id":"{id}","message":"付款結果尚未確認，請勿再次收款，請稍後查詢","message_from":"DEMO"}`,
 		},
 		{
-			"the provider's own label stays", `{"return_code":"9999","message_from":"X","message":"m"}`, "DEMO",
-			`{"return_code":"9999","message_from":"X","message":"m","status":"PENDING","payment_id":"` + paymentID + `","request_id":"{id}"}`,
+			"the label is ours to say, the message the provider's", `{"return_code":"9999","message_from":"X","message":"m"}`, "DEMO",
+			`{"return_code":"9999","message":"m","status":"PENDING","payment_id":"` + paymentID + `","request_id":"{id}","message_from":"DEMO"}`,
 		},
 		{
 			"the provider cannot say paid", `{"status":"SUCCEEDED","payment_id":"p","request_id":"r"}`, "DEMO",

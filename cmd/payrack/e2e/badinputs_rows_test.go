@@ -220,7 +220,7 @@ func badCredentials() []bad {
 	add("109d", "a store with NUL", "invalid_format", "/store_id", ">store_id", `"a\u0000"`)
 	add("109e", "a store as number", "invalid_type", "/store_id", ">store_id", "0")
 	for i, bad := range []string{"000102030405060708090a0b0c0d0e0", "000102030405060708090a0b0c0d0e0f0", "zz0102030405060708090a0b0c0d0e0f", strings.Repeat("0", 32)} {
-		add("110"+string(rune('a'+i)), "the iv "+bad, "", "", "merchantid", `"M0001"`, "key", `"0123456789{canary}"`, "iv", `"`+bad+`"`)
+		add("110"+string(rune('a'+i)), "the iv "+bad, "invalid_format", "", "merchantid", `"M0001"`, "key", `"0123456789{canary}"`, "iv", `"`+bad+`"`)
 	}
 	add("112", "both spellings, different", "conflicting_members", "", "merchantid", `"M0001"`, "merchant_id", `"M0002"`, "key", `"{canary}"`, "iv", iv)
 	rows = append(
@@ -291,7 +291,7 @@ func badQueries() []bad {
 	add("Q2", "an order that is a number", "invalid_type", line, request(`{"orderId":1}`), store)
 	add("Q3", "an unknown column", "unknown_member", line, request(`{"orderId":"{order}","x":"{canary}"}`), store)
 	add("Q4", "an order of 101 characters", "too_long", line, request(`{"orderId":"`+strings.Repeat("A", 101)+`"}`), store)
-	add("Q5", "a semicolon as separator", "", line+";"+order, store)
+	add("Q5", "a semicolon as separator", "missing_field", line+";"+order, store)
 	add("Q6", "no query at all", "missing_field")
 	add("Q7", "the token as parameter", "token_in_url", line, order, store, "access_token={token}")
 	add("Q8", "an unknown store", "config_missing", line, order, "store_id=nowhere")
@@ -333,27 +333,27 @@ func badOwn() []bad {
 		rows = append(rows, bad{id: id, what: what, line: linePost, body: body, status: 400, code: code})
 	}
 	add("O1", "no type in the envelope", "missing_field", `{"request":{"key":"{canary}"},"store_id":"0"}`)
-	add("O2", "type null", "", `{"type":null,"request":{"key":"{canary}"},"store_id":"0"}`)
+	add("O2", "type null", "missing_field", `{"type":null,"request":{"key":"{canary}"},"store_id":"0"}`)
 	add("O3", "type as number", "invalid_type", `{"type":1,"request":{"key":"{canary}"},"store_id":"0"}`)
 	add("O4", "no request", "missing_field", `{"type":"LINE_QRCODE_PAY","store_id":"0"}`)
 	add("O5", "an unknown type", "unknown_type", `{"type":"NO_SUCH_PAY","request":{"key":"{canary}"},"store_id":"0"}`)
 	add("O6", "a type in other case", "unknown_type", `{"type":"line_qrcode_pay","request":{"key":"{canary}"},"store_id":"0"}`)
 	add("O7", "a type with a line break", "unknown_type", `{"type":"LINE\n{canary}","request":{},"store_id":"0"}`)
-	add("O8", "an unknown currency", "", linePay("currency", `"EUR"`))
-	add("O9", "a currency in lower case", "", linePay("currency", `"twd"`))
+	add("O8", "an unknown currency", "invalid_format", linePay("currency", `"EUR"`))
+	add("O9", "a currency in lower case", "invalid_format", linePay("currency", `"twd"`))
 	add("O10", "decimals of a currency that has none", "invalid_type", linePay("amount", "229.5"))
 	add("O11", "three decimals of dollars", "invalid_format", linePay("amount", "9.999", "currency", `"USD"`))
 	add("O12", "an exponent in dollars", "invalid_type", linePay("amount", "1e1", "currency", `"USD"`))
-	add("O13", "a negative amount of dollars", "", linePay("amount", "-9.99", "currency", `"USD"`))
+	add("O13", "a negative amount of dollars", "out_of_range", linePay("amount", "-9.99", "currency", `"USD"`))
 	add("O14", "an amount as boolean", "invalid_type", linePay("amount", "true"))
 	add("O15", "no product name", "missing_field", linePay("productName", ""))
 	add("O16", "an empty one-time key", "missing_field", linePay("oneTimeKey", `""`))
 	add("O17", "a one-time key as number", "invalid_type", linePay("oneTimeKey", "381234567890123456"))
-	add("O18", "an order with a slash that climbs", "", linePay("orderId", `"../{order}\u0000"`))
+	add("O18", "an order with a slash that climbs", "invalid_format", linePay("orderId", `"../{order}\u0000"`))
 	add("O19", "an order of 101 characters", "too_long", linePay("orderId", `"`+strings.Repeat("A", 101)+`"`))
 	add("O20", "search parameters in a pay body", "unknown_member", linePay("transactionId", "1"))
 	add("O21", "the envelope's store as object", "invalid_type", `{"type":"LINE_QRCODE_PAY","store_id":{},"request":{"orderId":"{order}"}}`)
-	add("O22", "a number of five thousand digits", "", linePay("amount", strings.Repeat("1", 5000)))
+	add("O22", "a number of five thousand digits", "out_of_range", linePay("amount", strings.Repeat("1", 5000)))
 	add("O23", "an id that is a prototype", "unknown_member", linePay("__proto__", `{"amount":1}`))
 	add("O24", "an empty member name", "unknown_member", linePay("", "1")+" ")
 	rows[len(rows)-1].body = strings.Replace(linePay(), `"amount":`, `"":1,"amount":`, 1)
@@ -370,9 +370,9 @@ func badOwn() []bad {
 		bad{id: "O30", what: "QUERY as a form", line: "QUERY /v1/payment/integrate/search", headers: []string{"Content-Type: application/x-www-form-urlencoded"}, body: "type=x", status: 415, code: "unsupported_media_type"},
 		bad{id: "O31", what: "a payment id that is none", line: "GET /v2/payments/{canary}", status: 404, code: "payment_not_found"},
 		bad{id: "O32", what: "a payment that does not exist", line: "GET /v2/payments/01890a5d-ac96-774b-bcce-b302099a8057", status: 404, code: "payment_not_found"},
-		bad{id: "O33", what: "a list with a state that does not exist", line: "GET /v2/payments?state={canary}", status: 400},
-		bad{id: "O34", what: "a list of minus one", line: "GET /v2/payments?limit=-1", status: 400},
-		bad{id: "O35", what: "a list from a date that is none", line: "GET /v2/payments?created_from={canary}", status: 400},
+		bad{id: "O33", what: "a list with a state that does not exist", line: "GET /v2/payments?state={canary}", status: 400, code: "invalid_format"},
+		bad{id: "O34", what: "a list of minus one", line: "GET /v2/payments?limit=-1", status: 400, code: "out_of_range"},
+		bad{id: "O35", what: "a list from a date that is none", line: "GET /v2/payments?created_from={canary}", status: 400, code: "invalid_format"},
 		bad{id: "O36", what: "a token request as JSON", line: "POST /oauth/v1/token", headers: []string{"-Authorization"}, body: `{"client_secret":"{canary}"}`, status: 400},
 		bad{id: "O37", what: "a token request without a grant", line: "POST /oauth/v1/token", headers: []string{"-Authorization", "Content-Type: application/x-www-form-urlencoded"}, body: "client_id=x&client_secret={canary}", status: 400},
 		bad{id: "O38", what: "a password grant", line: "POST /oauth/v1/token", headers: []string{"-Authorization", "Content-Type: application/x-www-form-urlencoded"}, body: "grant_type=password&username=x&password={canary}", status: 400},

@@ -53,7 +53,8 @@ func Providers(t *testing.T, open func(t *testing.T) ProvidersCase) {
 		} {
 			_, openErr := c.Providers.Open(t.Context(), outbound.Route{Type: name})
 			_, setErr := c.Providers.Credential(name, c.Set)
-			for _, err := range []error{openErr, setErr} {
+			_, readErr := c.Providers.Read(name, catalogue.Pay, []byte(`{}`))
+			for _, err := range []error{openErr, setErr, readErr} {
 				wantFault(t, err, fault.Invalid, "unknown_type")
 				if got := faultOf(err).Message; got != message {
 					t.Errorf("type %q: message %q, want %q", name, got, message)
@@ -97,6 +98,10 @@ func Providers(t *testing.T, open func(t *testing.T) ProvidersCase) {
 		again, err := s.Form(catalogue.Pay, c.Pay)
 		if err != nil || !reflect.DeepEqual(got, again) {
 			t.Errorf("reads differently again: %v", err)
+		}
+		unheld, err := c.Providers.Read(c.Type, catalogue.Pay, c.Pay)
+		if err != nil || !reflect.DeepEqual(got, unheld) {
+			t.Errorf("reads differently without a session: %v", err)
 		}
 		got.Columns, got.Meaning = nil, nil
 		if !reflect.DeepEqual(got, c.Form) {
