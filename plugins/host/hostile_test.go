@@ -19,9 +19,18 @@ import (
 // A plugin without our SDK may answer anything. Nothing of it may read as paid or as not paid.
 func TestUnreadableAnswersAreUnknown(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	activate(t, h, role{Version: "1.0.0", Behaviour: "raw"}, "")
-	l := acquire(t, h)
+	for _, behaviour := range []string{"raw", "raw-tunnel"} {
+		t.Run(behaviour, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			activate(t, h, role{Version: "1.0.0", Behaviour: behaviour}, "")
+			unreadableAnswers(t, acquire(t, h))
+		})
+	}
+}
+
+func unreadableAnswers(t *testing.T, l *host.Lease) {
+	t.Helper()
 	for _, c := range []struct {
 		order  string
 		reason provider.Reason

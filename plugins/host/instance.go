@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/payrack/payrack/plugins/internal/tunnel"
 	"github.com/payrack/payrack/plugins/internal/wire/providerv1"
 )
 
@@ -39,6 +40,7 @@ type instance struct {
 	process *process
 	conn    *grpc.ClientConn
 	client  providerv1.ProviderServiceClient
+	tunnel  atomic.Pointer[tunnel.Client] // nil if the plugin has none
 	log     *slog.Logger
 	lines   *pluginLog
 	image   *image
@@ -54,6 +56,7 @@ type instance struct {
 	state   atomic.Pointer[State]
 	healthy atomic.Bool
 	broken  atomic.Bool // its connection ended
+	lost    atomic.Bool // its tunnel ended: unlike a connection it does not come back
 	planned atomic.Bool // its end was ordered: it is no crash
 	relayed chan struct{}
 	ended   chan struct{} // closed when everything of it is gone
@@ -69,7 +72,7 @@ func (i *instance) setState(s State) { i.state.Store(&s) }
 
 // reachable reports that a call has a chance to arrive.
 func (i *instance) reachable() bool {
-	return !i.broken.Load() && !i.process.gone() && i.life.Err() == nil
+	return !i.broken.Load() && !i.lost.Load() && !i.process.gone() && i.life.Err() == nil
 }
 
 // acquire takes a reference and reports false if the instance was retired.
@@ -134,6 +137,9 @@ func (i *instance) bury(onExit func()) {
 	i.uncut() // closed here, so that nothing of it is left when ended says so
 	i.end()
 	_ = i.conn.Close()
+	if t := i.tunnel.Load(); t != nil {
+		t.Close()
+	}
 	<-i.relayed
 	_ = os.RemoveAll(i.dir)
 	i.image.release()

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/payrack/payrack/plugins/internal/handshake"
+	"github.com/payrack/payrack/plugins/internal/tunnel"
 	"github.com/payrack/payrack/plugins/internal/wire/providerv1"
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )
@@ -121,7 +122,8 @@ func move[Request proto.Message, Response interface{ GetAnswer() *providerv1.Ans
 }
 
 // call hands a request to the plugin, once. A Failure with EffectNone is only given for what is known
-// before gRPC has the request; a status of gRPC proves nothing about what the plugin has done.
+// before gRPC has the request, or if it never got it; a status of gRPC proves nothing about what the plugin
+// has done.
 func call[Request proto.Message, Response any](
 	ctx context.Context, l *Lease, r Request, method string, rpc func(context.Context, Request, ...grpc.CallOption) (Response, error),
 ) (Response, *provider.Failure) {
@@ -144,6 +146,9 @@ func call[Request proto.Message, Response any](
 	answer, err := rpc(ctx, r)
 	if err != nil {
 		span.SetStatus(otelcodes.Error, status.Code(err).String())
+		if tunnel.NotSent(err) {
+			return none, notSent(err)
+		}
 		return none, unknownStatus(err)
 	}
 	return answer, nil
@@ -151,6 +156,14 @@ func call[Request proto.Message, Response any](
 
 func notHandedOver(r provider.Reason, detail string) *provider.Failure {
 	return &provider.Failure{Effect: provider.EffectNone, Reason: r, Detail: detail}
+}
+
+// notSent is the failure of a call that the tunnel still had or did not take.
+func notSent(err error) *provider.Failure {
+	if status.Code(err) == codes.Unavailable {
+		return notHandedOver(provider.ReasonUnavailable, "the connection to the plugin broke before the call")
+	}
+	return notHandedOver(provider.ReasonTimeout, "the call's time was up before the plugin took it")
 }
 
 // unknownStatus sorts a gRPC status for people. Its text is not passed on: a plugin may have written it.

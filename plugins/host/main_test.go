@@ -132,7 +132,7 @@ func newHost(t testing.TB, change ...func(*host.Options)) *host.Host {
 		t.Fatal(err)
 	}
 	// A loaded machine may take longer than a second for a restart.
-	o := host.Options{RunDir: dir, AllowDynamic: true, RestartWait: 20 * time.Second}
+	o := host.Options{RunDir: dir, AllowDynamic: true, RestartWait: 20 * time.Second, NoTunnel: os.Getenv(envNoTunnel) != ""}
 	for _, c := range change {
 		c(&o)
 	}

@@ -96,8 +96,8 @@ func playPlugin(r role) {
 		child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		_ = child.Start()
 		_ = os.WriteFile(os.Getenv("PAYRACK_TEST_CHILD"), []byte(itoa(child.Process.Pid)), 0o600)
-	case "raw":
-		serveRaw()
+	case "raw", "raw-tunnel", "raw-feature":
+		serveRaw(r.Behaviour)
 		return
 	default:
 		panic("unknown role " + r.Behaviour)
@@ -299,12 +299,12 @@ func (*testProvider) ParseNotification(_ context.Context, n provider.Notificatio
 }
 
 // serveRaw serves the contract without the SDK and its limits.
-func serveRaw() {
+func serveRaw(behaviour string) {
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			ProtocolVersion: handshake.Protocol, MagicCookieKey: handshake.CookieKey, MagicCookieValue: handshake.CookieValue,
 		},
-		Plugins: plugin.PluginSet{handshake.PluginName: &rawPlugin{}},
+		Plugins: plugin.PluginSet{handshake.PluginName: &rawPlugin{behaviour: behaviour}},
 		GRPCServer: func(o []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(o, grpc.MaxSendMsgSize(1<<30))...)
 		},
@@ -314,10 +314,15 @@ func serveRaw() {
 type rawPlugin struct {
 	plugin.NetRPCUnsupportedPlugin
 	providerv1.UnimplementedProviderServiceServer
+
+	behaviour string
 }
 
 func (p *rawPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
 	providerv1.RegisterProviderServiceServer(s, p)
+	if p.behaviour == "raw-tunnel" {
+		registerTrickTunnel(s, p)
+	}
 	return nil
 }
 
@@ -325,8 +330,12 @@ func (*rawPlugin) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientCo
 	return nil, errors.New("no client")
 }
 
-func (*rawPlugin) GetInfo(context.Context, *providerv1.GetInfoRequest) (*providerv1.GetInfoResponse, error) {
-	return rawInfo(), nil
+func (p *rawPlugin) GetInfo(context.Context, *providerv1.GetInfoRequest) (*providerv1.GetInfoResponse, error) {
+	info := rawInfo()
+	if p.behaviour != "raw" {
+		info.Features = []string{"mux/1", "of-a-newer-contract/7"}
+	}
+	return info, nil
 }
 
 func rawInfo() *providerv1.GetInfoResponse {

@@ -117,7 +117,8 @@ func TestDescriptionCrossesTheBorder(t *testing.T) {
 	check := func(info host.Info) {
 		t.Helper()
 		if d := cmp.Diff(host.Info{
-			Name: pluginName, Version: "1.0.0", ContractRevision: provider.ContractRevision, MessageFrom: want.MessageFrom,
+			Name: pluginName, Version: "1.0.0", ContractRevision: provider.ContractRevision,
+			Features: []string{"mux/1"}, MessageFrom: want.MessageFrom,
 			Settings: want.Settings, MaxInflight: want.MaxInflight, Types: want.Types,
 		}, info); d != "" {
 			t.Errorf("info differs (-want +got):\n%s", d)

@@ -186,6 +186,9 @@ func (s *Slot) prepare(ctx context.Context, in *instance, d desired) *Refused {
 		return nil
 	})
 	if err == nil {
+		err = step(func(ctx context.Context) error { return s.openTunnel(ctx, in) })
+	}
+	if err == nil {
 		err = step(func(ctx context.Context) error { return configure(ctx, in, d.settings, d.revision) })
 	}
 	if err == nil {

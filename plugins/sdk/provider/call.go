@@ -2,6 +2,7 @@ package provider
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -45,13 +46,18 @@ type Document struct{ reveal func() []byte }
 // NewDocument keeps a JSON object out of logs.
 func NewDocument(raw []byte) Document { return Document{reveal: func() []byte { return raw }} }
 
-// Decode reads the document into v; an empty document leaves v as it is.
+// Decode reads the document into v; an empty document leaves v as it is. The error holds nothing of the document.
 func (d Document) Decode(v any) error {
 	if d.reveal == nil || len(d.reveal()) == 0 {
 		return nil
 	}
-	return json.Unmarshal(d.reveal(), v)
+	if err := json.Unmarshal(d.reveal(), v); err != nil {
+		return errDocument // the original names numbers that it could not read
+	}
+	return nil
 }
+
+var errDocument = errors.New("a member of the request or of its credential set has another type than its schema says")
 
 // Reveal returns the bytes. The name is long to read in a review.
 func (d Document) Reveal() []byte {

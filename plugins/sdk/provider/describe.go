@@ -85,3 +85,13 @@ type Route struct {
 	// Path, absolute.
 	Path string
 }
+
+// NativeBodies are the Bodies of an operation: for an order that was paid before, one that is being paid or unknown,
+// and one that is being given back. Each is a JSON object in the provider's own shape.
+func NativeBodies(duplicate, inProgress, reversing string) map[Situation]json.RawMessage {
+	return map[Situation]json.RawMessage{
+		SituationDuplicateOrder: json.RawMessage(duplicate),
+		SituationInProgress:     json.RawMessage(inProgress),
+		SituationReversing:      json.RawMessage(reversing),
+	}
+}

@@ -6,47 +6,46 @@
 //
 //	func main() { provider.Serve("acmepay", Open) }
 //
-//	type Settings struct {
-//		Endpoint string `json:"endpoint"`
+//	type credential struct {
+//		Shop   string          `json:"shop" payrack:"required,role=account"`
+//		Secret provider.Secret `json:"secret" payrack:"required"`
 //	}
 //
-//	func Open(_ context.Context, s Settings, h provider.Host) (provider.Provider, error) {
-//		return &acme{settings: s, http: h.HTTP}, nil
+//	type payColumns struct {
+//		Order  string          `json:"order" payrack:"required,role=order"`
+//		Amount int64           `json:"amount" payrack:"required,role=amount" min:"1"`
+//		Code   provider.Secret `json:"code" payrack:"required,role=code"`
+//	}
+//
+//	var codes = provider.Codes{"OK": provider.Paid(), "NO_FUNDS": provider.Refused("insufficient_funds")}
+//
+//	func Open(_ context.Context, s provider.GatewaySettings, h provider.Host) (provider.Provider, error) {
+//		return &acme{provider.JSONGateway{Endpoints: s.Endpoints, HTTP: h.HTTP, Sign: sign}}, nil
+//	}
+//
+//	func sign(call provider.Call, u provider.Unsigned) (http.Header, error) {
+//		c, err := provider.CredentialOf[credential](call)
+//		return http.Header{"X-Shop": {c.Shop}, "X-Mac": {hex.EncodeToString(seal.MAC(c.Secret.Reveal(), string(u.Body)))}}, err
 //	}
 //
 //	func (a *acme) Pay(ctx context.Context, r provider.PayRequest) provider.Answer {
-//		body := fmt.Sprintf(`{"order":%q,"amount":%d,"code":%q}`, r.Reference.OrderID, r.Amount.Units, r.Code.Reveal())
-//		req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.settings.Endpoint+"/pay", strings.NewReader(body))
-//		if err != nil {
-//			return provider.NotSent(provider.ReasonInternal, "", "the request cannot be built")
-//		}
-//		res, err := a.http.Do(provider.WithTemplate(ctx, "/pay"), r.Call, req)
-//		var failed *provider.SendError
-//		if errors.As(err, &failed) {
-//			return failed.Answer() // not sent, or unknown
-//		}
 //		var answer struct {
-//			Code string `json:"code"`
-//			ID   string `json:"id"`
+//			Code string          `json:"code"`
+//			ID   provider.Number `json:"id"`
 //		}
-//		if failed := res.StatusError(); failed != nil {
-//			return failed.Answer()
+//		native, failure := a.gateway.Ask(ctx, r.Call, provider.JSONRequest{
+//			Method: http.MethodPost, Path: "/pay", Answer: &answer,
+//			Message: map[string]any{"order": r.Reference.OrderID, "amount": r.Amount.Units, "code": r.Code.Reveal()},
+//		})
+//		if failure != nil {
+//			return failure.Answer() // not sent, or unknown
 //		}
-//		if json.Unmarshal(res.Body, &answer) != nil {
-//			return provider.Unknown(provider.ReasonBadAnswer, "", "the answer is no JSON")
-//		}
-//		result := provider.Result{Code: answer.Code, Reference: provider.Reference{TransactionID: answer.ID}}
-//		switch native := (provider.Native{Body: res.Body}); answer.Code {
-//		case "OK":
-//			return provider.Approved(result, native)
-//		case "NO_FUNDS":
-//			return provider.Declined(result, native)
-//		default:
-//			return provider.Undecided(result, native)
-//		}
+//		result := provider.Result{Code: answer.Code, Reference: provider.Reference{TransactionID: string(answer.ID)}}
+//		return codes.Answer(result, native) // paid, declined, or not settled
 //	}
 //
-// The example of this package is a whole provider that runs.
+// `payrack plugin new` writes a whole project of this kind, plugins/examples/linelike is a provider in 120 lines, and
+// the example of this package is one that runs.
 //
 // # What an answer means
 //
@@ -69,16 +68,26 @@
 // Unknown. [Client] tells sent from not sent for every way in which a connection can fail; nothing that it
 // sends is ever repeated.
 //
+// # What the SDK has for gateways
+//
+//   - [Client] sends one request and knows whether a byte left; [Client.Exchange] and [JSONGateway] are shorter ways to
+//     use it, the second for gateways that speak JSON. [ReadJSON] refuses answers that can be understood in two ways.
+//   - [Codes] turns return codes into outcomes. What is not in the table is undecided.
+//   - [Money.Decimal], [ParseMoney] and [Number] write and read amounts and ids of 19 digits without a float.
+//   - [CredentialOf] decodes the credential set of a call and refuses one that is incomplete or of another account.
+//   - Package seal has HMAC-SHA256, AES-CBC and RSA-SHA256; package notation has amounts in hundredths and local times.
+//
 // # Columns
 //
-// An operation's Columns and a type's Credential are JSON Schema 2020-12 objects: "type": "object",
+// [Schema] writes them from a struct. An operation's Columns and a type's Credential are JSON Schema 2020-12 objects: "type": "object",
 // "properties", "required" in the order in which missing columns are named, and
 // "additionalProperties": false. The platform checks requests by them before the plugin is called, builds
 // its API documents and forms from them, and knows no provider by name. Members carry annotations:
 //
 //   - x-payrack-role: what the member is. In columns: amount, currency, order, request_id, code,
-//     credential, time, mandate, transaction, capture, description. All but time are taken out of
-//     Call.Columns and travel in typed fields: one number, one place. In a credential: account (who the
+//     credential, time, mandate, mandate_id (the platform's id of a stored approval), transaction, capture,
+//     description, return_url, cancel_url; a role may stand on a member of a nested object. All but time are taken
+//     out of Call.Columns and travel in typed fields: one number, one place. In a credential: account (who the
 //     provider thinks we are, pinned on the payment) and wire (an option pinned on the payment, such as an
 //     API version; it has a default). Money without a currency column has the type's only currency.
 //   - x-payrack-alias: other accepted spellings. Two of them with different values are an error.

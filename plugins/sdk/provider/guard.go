@@ -32,6 +32,12 @@ type knownType struct {
 	exponents  map[string]uint32
 }
 
+// captures reports whether money that is held can be taken.
+func (t knownType) captures() bool {
+	_, ok := t.operations[KindCapture]
+	return ok
+}
+
 func newGuard(d Description, now func() time.Time) guard {
 	g := guard{types: map[string]knownType{}, now: now}
 	for _, t := range d.Types {
@@ -79,6 +85,9 @@ func (g guard) checkMoney(t knownType, r request) *Failure {
 	}
 	if after := r.GetCall().GetNotAfter(); after != nil && g.now().After(after.AsTime()) {
 		return refusal(ReasonTimeout, "the latest moment to send has passed")
+	}
+	if p, ok := r.(*providerv1.PayRequest); ok && !p.GetCapture() && !t.captures() {
+		return refusal(ReasonUnsupported, "the payment type takes money at once; it cannot hold it for a capture")
 	}
 	m, ok := r.(withAmount)
 	if !ok {

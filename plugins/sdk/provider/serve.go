@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -19,7 +20,9 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/payrack/payrack/plugins/internal/handshake"
+	"github.com/payrack/payrack/plugins/internal/tunnel"
 	"github.com/payrack/payrack/plugins/internal/wire/providerv1"
+	"github.com/payrack/payrack/plugins/internal/wire/transportv1"
 )
 
 // Environment of a plugin process beside what go-plugin sets.
@@ -56,6 +59,7 @@ func run(name string, o opener, args []string) int {
 	ctx := context.Background() //nolint:forbidigo // this is the plugin's main
 	log := newLogger(stderr, levelFromEnv())
 	relaxCollector()
+	limitProcessors()
 	if err := harden(); err != nil {
 		log.LogAttrs(ctx, slog.LevelWarn, "plugin process not hardened", slog.String("error", err.Error()))
 	}
@@ -75,12 +79,15 @@ func run(name string, o opener, args []string) int {
 		return printInfo(ctx, stdout, s.info, log)
 	}
 	ignoreSignals()
+	intercept := interceptor(ctx, tracers, log, stderr)
+	tunnels := newTunnels(s, intercept)
 	var server atomic.Pointer[grpc.Server]
 	end := sync.OnceFunc(func() {
 		// A call without its host, or a Close that hangs, does not keep an orphan.
 		time.AfterFunc(time.Second, func() { os.Exit(0) })
 		spans.finish(300 * time.Millisecond)
 		s.shutdown()
+		tunnels.Drain()
 		if g := server.Load(); g != nil {
 			g.GracefulStop() // what was sent last reaches the socket
 		}
@@ -95,9 +102,9 @@ func run(name string, o opener, args []string) int {
 			MagicCookieKey:   handshake.CookieKey,
 			MagicCookieValue: handshake.CookieValue,
 		},
-		Plugins: plugin.PluginSet{handshake.PluginName: &wirePlugin{service: s}},
+		Plugins: plugin.PluginSet{handshake.PluginName: &wirePlugin{service: s, tunnels: tunnels}},
 		GRPCServer: func(o []grpc.ServerOption) *grpc.Server {
-			g := newServer(ctx, o, tracers, log, stderr)
+			g := newServer(o, intercept)
 			server.Store(g)
 			return g
 		},
@@ -113,6 +120,18 @@ const streamWorkers = 64
 // nothing between calls, so that collections at Go's default of 100 come every few megabytes, and each costs
 // the same. This one costs some ten megabytes of memory.
 const collectorPercent = 400
+
+// processors is on how many processors at most a plugin runs Go code at once. A call is a chain of short steps, each
+// on another goroutine; with one processor the next step begins where the last ended, and with more it wakes an idle
+// processor first, which costs more than the step. A second one lets a plugin follow a large host.
+const processors = 2
+
+// limitProcessors leaves an operator's own GOMAXPROCS alone.
+func limitProcessors() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(1, min(processors, runtime.GOMAXPROCS(0)/2)))
+	}
+}
 
 // relaxCollector leaves an operator's own GOGC alone. A GOMEMLIMIT holds all the same.
 func relaxCollector() {
@@ -141,14 +160,8 @@ func printInfo(ctx context.Context, w io.Writer, info *providerv1.GetInfoRespons
 	return 0
 }
 
-// newServer makes the gRPC server with limits and tracing. After the first call standard output is
-// diverted again: go-plugin has put a pipe there that nobody reads.
-func newServer(ctx context.Context, o []grpc.ServerOption, tracers trace.TracerProvider, log *slog.Logger, stderr *os.File) *grpc.Server {
-	divert := sync.OnceFunc(func() {
-		divertStdout(ctx, log)
-		os.Stderr = stderr // go-plugin replaced it by a pipe without a reader
-	})
-	tracer := tracers.Tracer(tracerName)
+// newServer makes the gRPC server with its limits.
+func newServer(o []grpc.ServerOption, intercept grpc.UnaryServerInterceptor) *grpc.Server {
 	return grpc.NewServer(append(
 		o,
 		grpc.MaxRecvMsgSize(handshake.MaxMessage),
@@ -159,27 +172,40 @@ func newServer(ctx context.Context, o []grpc.ServerOption, tracers trace.TracerP
 		// Kept goroutines have grown stacks; a new one copies its stack several times in a call. If all are
 		// busy a call has a new one, so this is no limit.
 		grpc.NumStreamWorkers(streamWorkers),
-		grpc.UnaryInterceptor(func(ctx context.Context, r any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-			divert()
-			if !traced(info.FullMethod) {
-				return next(ctx, r)
-			}
-			ctx, span := startCall(ctx, tracer, info.FullMethod)
-			defer span.End()
-			return next(ctx, r)
-		}),
+		grpc.UnaryInterceptor(intercept),
 	)...)
+}
+
+// interceptor is around every unary call, plain or through the tunnel: it traces. At the first call it diverts
+// standard output again: go-plugin has put a pipe there that nobody reads.
+func interceptor(ctx context.Context, tracers trace.TracerProvider, log *slog.Logger, stderr *os.File) grpc.UnaryServerInterceptor {
+	divert := sync.OnceFunc(func() {
+		divertStdout(ctx, log)
+		os.Stderr = stderr // go-plugin replaced it by a pipe without a reader
+	})
+	tracer := tracers.Tracer(tracerName)
+	return func(ctx context.Context, r any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		divert()
+		if !traced(info.FullMethod) {
+			return next(ctx, r)
+		}
+		ctx, span := startCall(ctx, tracer, info.FullMethod)
+		defer span.End()
+		return next(ctx, r)
+	}
 }
 
 // wirePlugin registers the service with go-plugin.
 type wirePlugin struct {
 	plugin.NetRPCUnsupportedPlugin
 	service *service
+	tunnels *tunnel.Server
 }
 
-// GRPCServer registers the service.
+// GRPCServer registers the services.
 func (p *wirePlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
 	providerv1.RegisterProviderServiceServer(s, p.service)
+	transportv1.RegisterTunnelServiceServer(s, p.tunnels)
 	return nil
 }
 

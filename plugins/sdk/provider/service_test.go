@@ -114,6 +114,7 @@ func configure(t *testing.T, s providerv1.ProviderServiceServer, settings string
 
 func valid() *providerv1.PayRequest {
 	return &providerv1.PayRequest{
+		Capture: true,
 		Call: &providerv1.Call{
 			PaymentType: "FAKE_PAY", Environment: "live", NotAfter: timestamppb.New(time.Now().Add(time.Minute)),
 		},

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/payrack/payrack/plugins/internal/tunnel"
 	"github.com/payrack/payrack/plugins/internal/wire/providerv1"
 )
 
@@ -15,6 +16,7 @@ func infoToWire(name string, d Description) *providerv1.GetInfoResponse {
 		Name:             name,
 		Version:          Version,
 		ContractRevision: ContractRevision,
+		Features:         []string{tunnel.Feature},
 		MessageFrom:      d.MessageFrom,
 		SettingsSchema:   d.Settings,
 		MaxInflight:      toUint32(d.MaxInflight),
