@@ -33,7 +33,28 @@ func (s *Server) controlRoutes() http.Handler {
 	mux.HandleFunc("DELETE /_sandbox/faults", s.deleteFaults)
 	mux.HandleFunc("GET /_sandbox/clock", s.getClock)
 	mux.HandleFunc("POST /_sandbox/clock", s.postClock)
+	for _, e := range s.envs {
+		if c, ok := e.handler.(Controller); ok {
+			below := controlPrefix + e.dialect.Name
+			mux.Handle(below+"/", http.StripPrefix(below, c.Control()))
+		}
+	}
 	return mux
+}
+
+// Decode reads the body of a control request, strictly; false means that the answer has been given. An empty body
+// leaves into as it is.
+func (e *Env) Decode(w http.ResponseWriter, r *http.Request, into any) bool {
+	return e.server.decode(w, r, into)
+}
+
+// Reply answers a control request. An error becomes {"error"}.
+func (e *Env) Reply(w http.ResponseWriter, status int, body any) {
+	if err, failed := body.(error); failed {
+		e.server.fail(w, status, err)
+		return
+	}
+	e.server.reply(w, status, body)
 }
 
 func (s *Server) getHealth(w http.ResponseWriter, _ *http.Request) {

@@ -30,6 +30,13 @@ type Dialect struct {
 	Faults map[string]string
 }
 
+// Controller is a handler of [Dialect.Mount] that has control routes of its own: what customers of this provider do.
+type Controller interface {
+	// Control serves what lies below /_sandbox/NAME; the paths that it sees begin behind that. [Env.Decode] and
+	// [Env.Reply] read and answer as the other control routes do.
+	Control() http.Handler
+}
+
 // Account is one contract of a company or store with a provider.
 type Account struct {
 	// Label says whom the account is for: "store" or "company". Empty for a registered one.

@@ -50,14 +50,14 @@ func openSandbox(t *testing.T) sandboxed {
 	if err := json.Unmarshal(linepaysandbox.Dialect().Settings(web.URL), &settings); err != nil {
 		t.Fatal(err)
 	}
-	settings.Timeouts = provider.Timeouts{Pay: provider.Duration(2 * time.Second), Search: provider.Duration(5 * time.Second)}
+	settings.Timeouts = linepay.Timeouts{Pay: provider.Duration(2 * time.Second), Confirm: provider.Duration(2 * time.Second)}
 	p, err := linepay.Open(t.Context(), settings, provider.Host{HTTP: provider.NewClient(provider.ClientOptions{})})
 	if err != nil {
 		t.Fatal(err)
 	}
 	opened, ok := p.(openProvider)
 	if !ok {
-		t.Fatal("the provider does not pay and search")
+		t.Fatal("the provider lacks an operation")
 	}
 	s.openProvider = opened
 	return s
@@ -136,7 +136,7 @@ func TestAgreesWithTheSandbox(t *testing.T) {
 			if r := held.Result(); held.Outcome() != provider.OutcomeApproved || r.Captured != nil || r.Authorized.Units != 250 || r.AuthorizationExpires.IsZero() {
 				t.Errorf("authorize: %v, %+v, %+v", held.Outcome(), r, held.Failure())
 			}
-			if a := s.search(version, provider.PurposeResolve, provider.Reference{OrderID: "A2"}); a.Findings == nil || a.Findings.Authorized == nil || a.Findings.Captured != nil {
+			if a := s.search(version, provider.PurposeResolve, provider.Reference{OrderID: "A2"}); a.Findings == nil || a.Findings.Authorized == nil || a.Findings.Captured == nil || a.Findings.Captured.Units != 0 {
 				t.Errorf("resolve an authorization: %+v, %+v", a.Findings, a.Failure)
 			}
 			if a := s.search(version, provider.PurposeResolve, provider.Reference{OrderID: "nobody"}); a.Findings == nil || a.Findings.Finding != provider.FindingNotFound {

@@ -13,7 +13,8 @@ import (
 
 // envelope is the outside of every answer of LINE Pay.
 type envelope struct {
-	ReturnCode string `json:"returnCode"`
+	ReturnCode    string `json:"returnCode"`
+	ReturnMessage string `json:"returnMessage"`
 	// Info is an object or, for details and authorizations, an array; absent on an error.
 	Info jsontext.Value `json:"info"`
 	// native is the answer as it came, without white space around it.
@@ -63,7 +64,7 @@ func (e envelope) info(v any) error {
 	return nil
 }
 
-// paidInfo is the info of a payment, and with Status that of a check.
+// paidInfo is the info of a payment, a confirm and a capture, and with Status that of a check.
 type paidInfo struct {
 	Status                  string    `json:"status"`
 	TransactionID           number    `json:"transactionId"`
@@ -71,6 +72,24 @@ type paidInfo struct {
 	TransactionDate         string    `json:"transactionDate"`
 	PayInfo                 []payment `json:"payInfo"`
 	AuthorizationExpireDate string    `json:"authorizationExpireDate"`
+	// RegKey is the stored approval, in the answer to the confirm of a pre-approved payment.
+	RegKey provider.Secret `json:"regKey"`
+}
+
+// reservedInfo is the info of a request for an online payment.
+type reservedInfo struct {
+	TransactionID number `json:"transactionId"`
+	PaymentURL    struct {
+		Web string `json:"web"`
+		App string `json:"app"`
+	} `json:"paymentUrl"`
+	PaymentAccessToken provider.Secret `json:"paymentAccessToken"`
+}
+
+// refundedInfo is the info of a refund.
+type refundedInfo struct {
+	RefundTransactionID   number `json:"refundTransactionId"`
+	RefundTransactionDate string `json:"refundTransactionDate"`
 }
 
 // record is one entry of payment details and authorization details.

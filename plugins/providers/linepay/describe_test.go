@@ -52,32 +52,77 @@ func valid(t *testing.T, s *jsonschema.Schema, text string) bool {
 func TestDescription(t *testing.T) {
 	t.Parallel()
 	d := describe(t)
-	if d.MessageFrom != "LINE_PAY" || len(d.Types) != 1 || d.Types[0].Name != "LINE_QRCODE_PAY" {
-		t.Fatalf("got %+v", d)
+	want := map[string][]provider.Kind{
+		"LINE_QRCODE_PAY": {provider.KindPay, provider.KindCapture, provider.KindVoid, provider.KindRefund, provider.KindSearch},
+		"LINE_PAY": {
+			provider.KindPay, provider.KindConfirm, provider.KindCapture, provider.KindVoid, provider.KindRefund, provider.KindSearch,
+		},
+		"LINE_PREAPPROVED_PAY": {
+			provider.KindPay, provider.KindCapture, provider.KindVoid, provider.KindRefund, provider.KindSearch,
+			provider.KindCheckMandate, provider.KindExpireMandate,
+		},
 	}
-	want := []provider.Currency{{Code: "TWD"}, {Code: "THB", Exponent: 2}, {Code: "USD", Exponent: 2}, {Code: "JPY"}}
-	if diff := cmp.Diff(want, d.Types[0].Currencies); diff != "" {
-		t.Errorf("currencies (-want +got):\n%s", diff)
-	}
-	schema(t, d.Settings)
-	schema(t, d.Types[0].Credential)
-	for _, op := range d.Types[0].Operations {
-		schema(t, op.Columns)
-		schema(t, op.Answer)
-		if op.MaxDuration <= 0 || op.MaxDuration > time.Minute {
-			t.Errorf("%s: longest call %s", op.Kind, op.MaxDuration)
+	got := map[string][]provider.Kind{}
+	for _, each := range d.Types {
+		for _, op := range each.Operations {
+			got[each.Name] = append(got[each.Name], op.Kind)
+		}
+		wantMoney := []provider.Currency{{Code: "TWD"}, {Code: "THB", Exponent: 2}, {Code: "USD", Exponent: 2}, {Code: "JPY"}}
+		if diff := cmp.Diff(wantMoney, each.Currencies); diff != "" {
+			t.Errorf("currencies of %s (-want +got):\n%s", each.Name, diff)
 		}
 	}
-	pay := d.Types[0].Operations[0]
+	if diff := cmp.Diff(want, got); diff != "" || d.MessageFrom != "LINE_PAY" {
+		t.Errorf("message from %q, types (-want +got):\n%s", d.MessageFrom, diff)
+	}
+	schema(t, d.Settings)
+	for _, each := range d.Types {
+		schema(t, each.Credential)
+		for _, op := range each.Operations {
+			schema(t, op.Columns)
+			schema(t, op.Answer)
+			if op.MaxDuration <= 0 || op.MaxDuration > 65*time.Second {
+				t.Errorf("%s %s: longest call %s", each.Name, op.Kind, op.MaxDuration)
+			}
+			moves := op.Kind != provider.KindSearch && op.Kind != provider.KindCheckMandate && op.Kind != provider.KindExpireMandate
+			if moves && each.Name == "LINE_PAY" && op.Kind == provider.KindPay {
+				moves = false // the payer is only asked
+			}
+			if op.MovesMoney != moves {
+				t.Errorf("%s %s: moves money %v", each.Name, op.Kind, op.MovesMoney)
+			}
+			if moves {
+				checkBodies(t, op)
+			}
+		}
+	}
+}
+
+func checkBodies(t *testing.T, op provider.Operation) {
+	t.Helper()
 	for _, s := range []provider.Situation{provider.SituationDuplicateOrder, provider.SituationInProgress, provider.SituationReversing} {
 		var body struct {
 			ReturnCode    string `json:"returnCode"`
 			ReturnMessage string `json:"returnMessage"`
 		}
-		if err := json.Unmarshal(pay.Bodies[s], &body); err != nil || body.ReturnCode == "" || body.ReturnMessage == "" {
-			t.Errorf("situation %d: %s, %v", s, pay.Bodies[s], err)
+		if err := json.Unmarshal(op.Bodies[s], &body); err != nil || body.ReturnCode == "" || body.ReturnMessage == "" {
+			t.Errorf("%s, situation %d: %s, %v", op.Kind, s, op.Bodies[s], err)
 		}
 	}
+}
+
+// operation finds the columns of an operation.
+func operation(t *testing.T, paymentType string, kind provider.Kind) provider.Operation {
+	t.Helper()
+	for _, each := range describe(t).Types {
+		for _, op := range each.Operations {
+			if each.Name == paymentType && op.Kind == kind {
+				return op
+			}
+		}
+	}
+	t.Fatalf("%s has no %s", paymentType, kind)
+	return provider.Operation{}
 }
 
 func TestRequiredColumnsInOrder(t *testing.T) {
@@ -95,8 +140,8 @@ func TestRequiredColumnsInOrder(t *testing.T) {
 
 func TestColumns(t *testing.T) {
 	t.Parallel()
-	operations := describe(t).Types[0].Operations
-	pay, search := schema(t, operations[0].Columns), schema(t, operations[1].Columns)
+	pay := schema(t, operation(t, linepay.TypeQRCode, provider.KindPay).Columns)
+	search := schema(t, operation(t, linepay.TypeQRCode, provider.KindSearch).Columns)
 	with := func(members string) string {
 		return `{"productName":"拿鐵","amount":250,"currency":"TWD","orderId":"PMX-0001","oneTimeKey":"381234567890123456"` + members + `}`
 	}
@@ -144,6 +189,9 @@ func TestSettings(t *testing.T) {
 		`{"endpoints":{"live":"https://example.com/line"}}`:                                                                    "endpoints.live must not have a path",
 		`{"endpoints":{"live":"example.com"}}`:                                                                                 "endpoints.live must be a URL",
 		`{"endpoints":{"live":"ftp://example.com"}}`:                                                                           "endpoints.live must be https",
+		`{"timeouts":{"request":"1s","confirm":"1s","capture":"65s","void":"1s","refund":"1s","mandate":"25s"}}`:               "",
+		`{"timeouts":{"capture":"66s"}}`:                                                                                       "timeouts.capture must be more than 0s and at most 1m5s",
+		`{"timeouts":{"mandate":"26s"}}`:                                                                                       "timeouts.mandate must be",
 		`{"timeouts":{"pay":"46s"}}`:                                                                                           "timeouts.pay must be",
 		`{"timeouts":{"search":"-1s"}}`:                                                                                        "timeouts.search must be",
 	} {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )
@@ -17,6 +18,7 @@ var (
 	errRequest     = errors.New("the request cannot be formed")
 	errEnvironment = errors.New("the environment is neither live nor test")
 	errStatus      = errors.New("LINE Pay answered another HTTP status than 200")
+	errType        = errors.New("the plugin does not serve the payment type")
 )
 
 // request is one request to LINE Pay.
@@ -24,12 +26,43 @@ type request struct {
 	method string
 	// path behind the version, escaped.
 	path string
-	// template is the path for traces, without the order number.
+	// template is the path for traces, without order number, transaction id and regKey.
 	template string
 	query    url.Values
 	body     []byte
 	// device is the till that takes the payment, if it is known.
 	device string
+}
+
+// get asks for something that no path but the query names.
+func get(path string, query url.Values) request {
+	return request{method: http.MethodGet, path: path, template: path, query: query}
+}
+
+// post sends a body to a path, with the name of one thing in it at the place of %. An operation without members
+// sends an empty object: what is signed must be what is sent, and gateways differ on empty bodies.
+func post(path, name string, body []byte) request {
+	if body == nil {
+		body = []byte("{}")
+	}
+	return request{
+		method: http.MethodPost, path: strings.Replace(path, "%", url.PathEscape(name), 1),
+		template: strings.Replace(path, "%", "{id}", 1), body: body,
+	}
+}
+
+// send forms a request for a merchant and sends it. Forming fails on what the client asked for and the API
+// version does not have.
+func (p *Provider) send(ctx context.Context, call provider.Call, form func(merchant) (request, error)) (envelope, *provider.Failure) {
+	m, err := merchantOf(call)
+	if err != nil {
+		return envelope{}, provider.NothingSent(provider.ReasonAuth, err)
+	}
+	r, err := form(m)
+	if err != nil {
+		return envelope{}, provider.NothingSent(provider.ReasonInvalid, err)
+	}
+	return p.exchange(ctx, call, m, r)
 }
 
 // exchange sends one request and reads the answer's envelope. The failure says how much is known if there

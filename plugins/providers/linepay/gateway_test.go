@@ -88,7 +88,7 @@ func (g *gateway) genuine(r *http.Request, path, query string, body []byte) bool
 	if r.Header.Get("X-LINE-ChannelId") != channelID {
 		return false
 	}
-	if !strings.HasPrefix(path, "/v4/") {
+	if !strings.HasPrefix(path, "/v3/") && !strings.HasPrefix(path, "/v4/") {
 		return r.Header.Get("X-LINE-ChannelSecret") == channelSecret && r.Header.Get("X-LINE-Authorization") == ""
 	}
 	nonce := r.Header.Get("X-LINE-Authorization-Nonce")
@@ -119,7 +119,13 @@ func (g *gateway) requests() []seen {
 type openProvider interface {
 	provider.Provider
 	provider.Payer
+	provider.Confirmer
+	provider.Capturer
+	provider.Voider
+	provider.Refunder
 	provider.Searcher
+	provider.MandateChecker
+	provider.MandateExpirer
 	provider.Closer
 }
 
@@ -140,7 +146,7 @@ func openLogging(t *testing.T, url string, log *slog.Logger, edit func(*linepay.
 	}
 	opened, ok := p.(openProvider)
 	if !ok {
-		t.Fatal("the provider does not pay and search")
+		t.Fatal("the provider lacks an operation")
 	}
 	t.Cleanup(func() { _ = opened.Close() })
 	return opened
@@ -163,6 +169,14 @@ func call(t *testing.T, version, columns string) provider.Call {
 		Credential: credential(t, map[string]string{"channel_id": channelID, "channel_secret": channelSecret}),
 		Columns:    provider.NewDocument([]byte(columns)),
 	}
+}
+
+// online is a call of one of the types of the Online API.
+func online(t *testing.T, paymentType, version, columns string) provider.Call {
+	t.Helper()
+	c := call(t, version, columns)
+	c.PaymentType = paymentType
+	return c
 }
 
 func payRequest(t *testing.T, version, columns string) provider.PayRequest {

@@ -29,6 +29,14 @@ func decimal(m provider.Money) string {
 	return sign + digits[:point] + "." + digits[point:]
 }
 
+// chargeable refuses an amount that LINE Pay has no number for.
+func chargeable(m provider.Money) error {
+	if exponent, ok := exponents[m.Currency]; !ok || exponent != m.Exponent || m.Units <= 0 {
+		return errNotAmount
+	}
+	return nil
+}
+
 var errNotAmount = errors.New("an amount is not a plain number of the currency's decimals")
 
 // number is a JSON number as it was sent, or the text of a JSON string, because some middlemen quote ids.
@@ -81,7 +89,10 @@ func (n number) units(exponent int) (int64, error) {
 
 // payment is one entry of payInfo.
 type payment struct {
-	Amount number `json:"amount"`
+	Method                 string `json:"method"`
+	Amount                 number `json:"amount"`
+	CreditCardBrand        string `json:"creditCardBrand"`
+	MaskedCreditCardNumber string `json:"maskedCreditCardNumber"`
 }
 
 // sum adds the entries of payInfo: the money actually paid. No entry at all is nil.
@@ -105,4 +116,9 @@ func sum(entries []payment, currency string) (*provider.Money, error) {
 		total.Units += v
 	}
 	return &total, nil
+}
+
+// nothing is no money of a currency, which is another thing than not knowing how much.
+func nothing(currency string) *provider.Money {
+	return &provider.Money{Currency: currency, Exponent: exponents[currency]}
 }

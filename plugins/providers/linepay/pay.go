@@ -3,8 +3,6 @@ package linepay
 import (
 	"context"
 	"errors"
-	"net/http"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,32 +10,42 @@ import (
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )
 
-// payOptions are the columns of a payment beside those that travel in typed fields. The objects stay raw,
-// so that their numbers reach LINE Pay as the client wrote them.
+// Pay begins a payment.
+func (p *Provider) Pay(ctx context.Context, r provider.PayRequest) provider.Answer {
+	switch r.Call.PaymentType {
+	case TypeQRCode:
+		return p.payCode(ctx, r)
+	case TypeOnline:
+		return p.request(ctx, r)
+	case TypePreapproved:
+		return p.payApproved(ctx, r)
+	default:
+		return provider.NothingSent(provider.ReasonUnsupported, errType).Answer()
+	}
+}
+
+// payOptions are the columns of a payment in a store beside those that travel in typed fields. The objects stay
+// raw, so that their numbers reach LINE Pay as the client wrote them.
 type payOptions struct {
 	Device   string         `json:"merchant_device_profile_id"`
 	Extras   jsontext.Value `json:"extras"`
 	Packages jsontext.Value `json:"packages"`
 }
 
-// Pay charges the code that the payer shows.
-func (p *Provider) Pay(ctx context.Context, r provider.PayRequest) provider.Answer {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.timeouts.Pay))
+var (
+	errColumns = errors.New("the columns of the request cannot be read")
+	errNoOrder = errors.New("orderId is missing")
+)
+
+// payCode charges the code that the payer shows.
+func (p *Provider) payCode(ctx context.Context, r provider.PayRequest) provider.Answer {
+	ctx, cancel := within(ctx, p.timeouts.Pay)
 	defer cancel()
-	m, err := merchantOf(r.Call)
-	if err != nil {
-		return provider.NothingSent(provider.ReasonAuth, err).Answer()
-	}
-	body, device, err := payBody(m.Version, r)
-	if err != nil {
-		return provider.NothingSent(provider.ReasonInvalid, err).Answer()
-	}
-	e, failure := p.exchange(ctx, r.Call, m, request{
-		method:   http.MethodPost,
-		path:     "/payments/oneTimeKeys/pay",
-		template: "/payments/oneTimeKeys/pay",
-		body:     body,
-		device:   device,
+	e, failure := p.send(ctx, r.Call, func(m merchant) (request, error) {
+		body, device, err := payBody(m.Version, r)
+		out := post("/payments/oneTimeKeys/pay", "", body)
+		out.device = device
+		return out, err
 	})
 	if failure != nil {
 		return failure.Answer()
@@ -47,60 +55,26 @@ func (p *Provider) Pay(ctx context.Context, r provider.PayRequest) provider.Answ
 
 // payOutcome says what LINE Pay's answer means for the payment.
 func payOutcome(r provider.PayRequest, e envelope) provider.Answer {
-	c := codes[e.ReturnCode]
-	result := provider.Result{Code: e.ReturnCode, DeclineCode: c.decline}
-	switch {
-	case c.class == success:
-		return paid(r, e, result)
-	case c.class.declined():
-		return provider.Declined(result, e.body())
-	default:
-		return provider.Undecided(result, e.body())
-	}
-}
-
-func paid(r provider.PayRequest, e envelope, result provider.Result) provider.Answer {
-	var info paidInfo
-	if err := e.info(&info); err != nil {
-		return provider.BadAnswer(err).Answer()
-	}
-	id, err := info.TransactionID.id()
-	if err != nil {
-		return provider.BadAnswer(errors.New("success without a transaction id")).Answer()
-	}
-	amount, err := sum(info.PayInfo, r.Amount.Currency)
-	if err != nil {
-		return provider.BadAnswer(err).Answer()
-	}
-	result.Reference = provider.Reference{OrderID: info.OrderID, TransactionID: id}
-	result.ProviderTime = instant(info.TransactionDate)
-	if r.Capture {
-		result.Captured = amount
-	} else {
-		result.Authorized = amount
-		result.AuthorizationExpires = instant(info.AuthorizationExpireDate)
-	}
-	if amount == nil {
-		// Paid, but nobody said how much: the search reads the amount from LINE Pay's records.
-		return provider.Undecided(result, e.body())
-	}
-	return provider.Approved(result, e.body())
+	return outcome(provider.KindPay, e, func(result provider.Result) provider.Answer {
+		answer, _ := charged(e, r.Amount.Currency, func(paidInfo) bool { return !r.Capture }, result)
+		return answer
+	})
 }
 
 // payBody writes the body of a payment in the shape of the API version.
 func payBody(version string, r provider.PayRequest) (body []byte, device string, err error) {
 	var o payOptions
 	if err := r.Call.Columns.Decode(&o); err != nil {
-		return nil, "", errors.New("the columns of the request cannot be read")
+		return nil, "", errColumns
 	}
-	if exponent, ok := exponents[r.Amount.Currency]; !ok || exponent != r.Amount.Exponent || r.Amount.Units <= 0 {
-		return nil, "", errNotAmount
+	if err := chargeable(r.Amount); err != nil {
+		return nil, "", err
 	}
 	switch {
 	case r.Code.Empty():
 		return nil, "", errors.New("oneTimeKey is missing")
 	case r.Reference.OrderID == "":
-		return nil, "", errors.New("orderId is missing")
+		return nil, "", errNoOrder
 	}
 	if version == v4 {
 		body, err = bodyV4(r, o)
@@ -145,6 +119,7 @@ type (
 	}
 	productV4 struct {
 		Name     string         `json:"name"`
+		ImageURL string         `json:"imageUrl,omitempty"`
 		Quantity int            `json:"quantity"`
 		Price    jsontext.Value `json:"price"`
 	}
@@ -157,16 +132,20 @@ type (
 	}
 )
 
+// onePackage is the whole payment as one product.
+func onePackage(amount provider.Money, name, imageURL string) (jsontext.Value, error) {
+	price := jsontext.Value(decimal(amount))
+	return marshal([]packageV4{{
+		ID: "1", Amount: price, Products: []productV4{{Name: name, ImageURL: imageURL, Quantity: 1, Price: price}},
+	}})
+}
+
 // bodyV4 is the body of v4: packages in place of a product name, options in place of extras.
 func bodyV4(r provider.PayRequest, o payOptions) ([]byte, error) {
-	amount := jsontext.Value(decimal(r.Amount))
 	packages := o.Packages
 	if len(packages) == 0 {
 		var err error
-		packages, err = marshal([]packageV4{{
-			ID: "1", Amount: amount, Products: []productV4{{Name: r.Description, Quantity: 1, Price: amount}},
-		}})
-		if err != nil {
+		if packages, err = onePackage(r.Amount, r.Description, ""); err != nil {
 			return nil, err
 		}
 	}
@@ -198,13 +177,13 @@ func bodyV4(r provider.PayRequest, o payOptions) ([]byte, error) {
 		Packages   jsontext.Value `json:"packages"`
 		Options    *optionsV4     `json:"options,omitempty"`
 	}{
-		Amount: amount, Currency: r.Amount.Currency, OrderID: r.Reference.OrderID,
+		Amount: jsontext.Value(decimal(r.Amount)), Currency: r.Amount.Currency, OrderID: r.Reference.OrderID,
 		OneTimeKey: r.Code.Reveal(), Packages: packages, Options: options,
 	})
 }
 
 // marshal writes UTF-8 as it is: LINE Pay checks the signature over these very bytes.
-func marshal(v any) ([]byte, error) {
+func marshal(v any) (jsontext.Value, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return nil, errRequest

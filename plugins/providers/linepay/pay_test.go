@@ -1,10 +1,7 @@
 package linepay_test
 
 import (
-	"bufio"
-	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -116,71 +113,6 @@ func TestPayRefusesWhatTheVersionDoesNotHave(t *testing.T) {
 func edited(r provider.PayRequest, edit func(*provider.PayRequest)) provider.PayRequest {
 	edit(&r)
 	return r
-}
-
-func TestReturnCodes(t *testing.T) {
-	t.Parallel()
-	expected := readCodes(t)
-	for code, want := range expected {
-		body := fmt.Sprintf(`{"returnCode":%q,"returnMessage":"-"}`, code)
-		if code == "0000" {
-			body = paidAnswer
-		}
-		answer := pay(t, body)
-		got := map[provider.Outcome]string{
-			provider.OutcomeApproved: "paid", provider.OutcomeDeclined: "declined", provider.OutcomeUnknown: "search",
-		}[answer.Outcome()]
-		if got != want {
-			t.Errorf("code %s: got %s, want %s", code, got, want)
-		}
-		if r := answer.Result(); r == nil || r.Code != code || string(answer.Native().Body) != body {
-			t.Errorf("code %s: result %+v, native %s", code, r, answer.Native().Body)
-		} else if want == "declined" && r.DeclineCode == "" {
-			t.Errorf("code %s: declined without a decline code", code)
-		}
-	}
-	if len(expected) < 60 {
-		t.Errorf("only %d codes were tried", len(expected))
-	}
-}
-
-func TestUndocumentedCodesAreNeverADecision(t *testing.T) {
-	t.Parallel()
-	documented := readCodes(t)
-	r := payRequest(t, "v4", `{}`)
-	tried := 0
-	for i := range 10_000 {
-		for _, code := range []string{fmt.Sprintf("%04d", i), fmt.Sprintf("X%d", i)} {
-			if _, ok := documented[code]; ok {
-				continue
-			}
-			tried++
-			answer := linepay.PayOutcome(r, fmt.Appendf(nil, `{"returnCode":%q,"returnMessage":"x","info":{"transactionId":1,"payInfo":[{"amount":250}]}}`, code))
-			if answer.Outcome() != provider.OutcomeUnknown {
-				t.Fatalf("code %s was taken as %v", code, answer.Outcome())
-			}
-		}
-	}
-	if tried < 19_000 {
-		t.Errorf("only %d codes were tried", tried)
-	}
-}
-
-func readCodes(t *testing.T) map[string]string {
-	t.Helper()
-	f, err := os.Open("testdata/codes.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	codes := map[string]string{}
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		code, class, ok := strings.Cut(lines.Text(), " ")
-		if ok && !strings.HasPrefix(code, "#") {
-			codes[code] = class
-		}
-	}
-	return codes
 }
 
 func TestUnusableAnswersAreUnknown(t *testing.T) {

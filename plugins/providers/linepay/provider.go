@@ -1,14 +1,14 @@
-// Package linepay speaks to the Offline API of LINE Pay: the till scans the code that the payer shows.
+// Package linepay speaks to LINE Pay: to the Offline API, where the till scans the code that the payer shows,
+// and to the Online API, where the payer approves in LINE, once or for good.
 //
-// It serves the payment type LINE_QRCODE_PAY in the API versions v2 and v2.4, which send the channel
-// secret in a header, and v4, which signs. LINE Pay's answers reach the client byte for byte as they came;
-// what the platform decides on is read from them beside that.
+// Three payment types share the return codes, the signature and the records: LINE_QRCODE_PAY (Offline API v2,
+// v2.4 and v4), LINE_PAY (Online API v2, v3 and v4: request, then confirm) and LINE_PREAPPROVED_PAY (the same
+// versions: charge a stored approval). LINE Pay's answers reach the client byte for byte as they came; what
+// the platform decides on is read from them beside that.
 package linepay
 
 import (
 	"context"
-	_ "embed" // the schemas
-	"encoding/json"
 	"errors"
 	"net/url"
 	"strings"
@@ -17,38 +17,21 @@ import (
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )
 
-// TypeQRCode is the payment type of the Offline API.
-const TypeQRCode = "LINE_QRCODE_PAY"
-
+// The payment types.
 const (
-	payMax     = 45 * time.Second // 5 s to connect and the 40 s that LINE Pay asks for
-	searchMax  = 25 * time.Second // 5 s to connect and 20 s
-	searchLag  = 30 * time.Second
-	landingMax = 300 * time.Second
+	// TypeQRCode charges the code that the payer shows at a till.
+	TypeQRCode = "LINE_QRCODE_PAY"
+	// TypeOnline sends the payer to LINE and takes the money once the payer has approved.
+	TypeOnline = "LINE_PAY"
+	// TypePreapproved charges a payer who has approved for good.
+	TypePreapproved = "LINE_PREAPPROVED_PAY"
 )
-
-//go:embed schema/credential.json
-var credentialSchema []byte
-
-//go:embed schema/settings.json
-var settingsSchema []byte
-
-//go:embed schema/pay.json
-var payColumns []byte
-
-//go:embed schema/pay_answer.json
-var payAnswer []byte
-
-//go:embed schema/search.json
-var searchColumns []byte
-
-//go:embed schema/search_answer.json
-var searchAnswer []byte
 
 // Provider is the LINE Pay provider. It keeps no state between calls.
 type Provider struct {
 	gateways map[string]*url.URL // by environment
-	timeouts provider.Timeouts
+	timeouts Timeouts
+	now      func() time.Time
 	http     *provider.Client
 }
 
@@ -58,7 +41,10 @@ func Open(_ context.Context, s Settings, host provider.Host) (provider.Provider,
 		return nil, errors.New(strings.Join(problems, "; "))
 	}
 	s = s.withDefaults()
-	p := &Provider{gateways: map[string]*url.URL{}, timeouts: s.Timeouts}
+	p := &Provider{gateways: map[string]*url.URL{}, timeouts: s.Timeouts, now: host.Now}
+	if p.now == nil {
+		p.now = time.Now
+	}
 	for _, environment := range []string{provider.EnvironmentLive, provider.EnvironmentTest} {
 		gateway, err := s.Endpoints.Of(environment)
 		if err != nil {
@@ -67,7 +53,7 @@ func Open(_ context.Context, s Settings, host provider.Host) (provider.Provider,
 		p.gateways[environment] = gateway
 	}
 	if host.HTTP != nil {
-		p.http = host.HTTP.With(provider.ClientOptions{Timeout: payMax})
+		p.http = host.HTTP.With(provider.ClientOptions{Timeout: longestCall})
 	}
 	return p, nil
 }
@@ -78,47 +64,4 @@ func (p *Provider) Close() error {
 		p.http.CloseIdle()
 	}
 	return nil
-}
-
-// Describe says what the provider is.
-func (*Provider) Describe() provider.Description {
-	currencies := make([]provider.Currency, 0, len(exponents))
-	for _, code := range []string{"TWD", "THB", "USD", "JPY"} {
-		currencies = append(currencies, provider.Currency{Code: code, Exponent: exponents[code]})
-	}
-	return provider.Description{
-		MessageFrom: "LINE_PAY",
-		Settings:    settingsSchema,
-		Types: []provider.Type{{
-			Name:       TypeQRCode,
-			Credential: credentialSchema,
-			Currencies: currencies,
-			Operations: []provider.Operation{
-				{
-					Kind:           provider.KindPay,
-					Columns:        payColumns,
-					Answer:         payAnswer,
-					MovesMoney:     true,
-					OrderIDUnique:  true,
-					FoundByOrderID: true,
-					SearchLagMax:   searchLag,
-					LandingMax:     landingMax,
-					MaxDuration:    payMax,
-					Bodies: map[provider.Situation]json.RawMessage{
-						provider.SituationDuplicateOrder: []byte(`{"returnCode":"1172","returnMessage":"Existing same orderId."}`),
-						provider.SituationInProgress:     []byte(`{"returnCode":"1145","returnMessage":"Payment in progress."}`),
-						provider.SituationReversing:      []byte(`{"returnCode":"PRK1","returnMessage":"The payment is being given back."}`),
-					},
-				},
-				{
-					Kind:           provider.KindSearch,
-					Columns:        searchColumns,
-					Answer:         searchAnswer,
-					FoundByOrderID: true,
-					SearchLagMax:   searchLag,
-					MaxDuration:    searchMax,
-				},
-			},
-		}},
-	}
 }

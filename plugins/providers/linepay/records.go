@@ -11,32 +11,35 @@ var (
 	errManyPayments = errors.New("the answer shows several payments where one was asked for")
 )
 
-// read says what LINE Pay's records mean for the payment that was asked for.
-func (s search) read(records []record) (provider.Findings, error) {
-	var payments []record
-	for _, r := range records {
-		if !s.matches(r) {
-			return provider.Findings{}, errOtherPayment
-		}
-		if r.isPayment() {
-			payments = append(payments, r)
+// read says what LINE Pay's records mean for the payment that was asked for, and which record is the payment's; -1 is
+// none.
+func (s inquiry) read(records []record) (f provider.Findings, at int, err error) {
+	at = -1
+	for i, r := range records {
+		switch {
+		case !s.matches(r):
+			return f, -1, errOtherPayment
+		case r.isPayment() && at >= 0:
+			return f, -1, errManyPayments
+		case r.isPayment():
+			at = i
 		}
 	}
 	switch {
 	case len(records) == 0:
-		return provider.Findings{Finding: provider.FindingNotFound, Complete: true}, nil
-	case len(payments) == 0:
+		return provider.Findings{Finding: provider.FindingNotFound, Complete: true}, -1, nil
+	case at < 0:
 		// Records of refunds only: the id that was asked for is a refund's.
-		return refundFindings(records[0])
-	case len(payments) > 1:
-		return provider.Findings{}, errManyPayments
+		f, err = refundFindings(records[0])
+	default:
+		f, err = records[at].findings()
 	}
-	return payments[0].findings()
+	return f, at, err
 }
 
 // matches reports whether a record is about what was asked for. An absent member is no difference; the id
 // may also be that of one of the payment's refunds.
-func (s search) matches(r record) bool {
+func (s inquiry) matches(r record) bool {
 	if s.asked.OrderID != "" && r.OrderID != "" && r.OrderID != s.asked.OrderID {
 		return false
 	}
@@ -55,8 +58,9 @@ func (s search) matches(r record) bool {
 	return false
 }
 
+// isPayment: a record with a list of refunds is the payment's, whatever its type says of the last movement.
 func (r record) isPayment() bool {
-	return r.TransactionType == "" || r.TransactionType == "PAYMENT"
+	return r.TransactionType == "" || r.TransactionType == "PAYMENT" || (len(r.RefundList) > 0 && r.OriginalTransactionID == "")
 }
 
 func refundFindings(r record) (provider.Findings, error) {
@@ -99,7 +103,7 @@ func (r record) findings() (provider.Findings, error) {
 	case "CAPTURE":
 		f.Captured = amount
 	case "AUTHORIZATION":
-		f.Authorized = amount
+		f.Authorized, f.Captured = amount, nothing(r.Currency)
 		return f, nil
 	case "VOIDED_AUTHORIZATION", "EXPIRED_AUTHORIZATION":
 		f.Finding = provider.FindingEnded
@@ -111,13 +115,13 @@ func (r record) findings() (provider.Findings, error) {
 	return r.withRefunds(f)
 }
 
-// withRefunds adds what was given back. LINE Pay writes it negative.
+// withRefunds adds what was given back, which may be nothing. LINE Pay writes it negative.
 func (r record) withRefunds(f provider.Findings) (provider.Findings, error) {
 	exponent, ok := exponents[r.Currency]
-	if len(r.RefundList) == 0 {
-		return f, nil
-	}
 	if !ok {
+		if len(r.RefundList) == 0 {
+			return f, nil
+		}
 		return provider.Findings{}, errNotAmount
 	}
 	total := provider.Money{Currency: r.Currency, Exponent: exponent}

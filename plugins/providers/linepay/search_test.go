@@ -145,16 +145,16 @@ func TestResolve(t *testing.T) {
 	}
 	none := `{"returnCode":"1150","returnMessage":"Transaction record not found."}`
 	ref := provider.Reference{OrderID: "PMX-0001", TransactionID: "2026071802368895010"}
-	amount := &provider.Money{Units: 250, Currency: "TWD"}
+	amount, zero := &provider.Money{Units: 250, Currency: "TWD"}, &provider.Money{Currency: "TWD"}
 	for name, c := range map[string]struct {
 		check, details, held string
 		want                 *provider.Findings
 		requests             int
 	}{
-		"paid":           {status("COMPLETE"), record(""), none, &provider.Findings{Finding: provider.FindingFound, Complete: true, Reference: ref, Captured: amount}, 2},
-		"captured":       {status("COMPLETE"), record(`,"payStatus":"CAPTURE"`), none, &provider.Findings{Finding: provider.FindingFound, Complete: true, Reference: ref, Captured: amount}, 2},
-		"authorized":     {status("COMPLETE"), none, record(`,"payStatus":"AUTHORIZATION"`), &provider.Findings{Finding: provider.FindingFound, Complete: true, Reference: ref, Authorized: amount}, 3},
-		"authorized, v2": {status("COMPLETE"), none, record(""), &provider.Findings{Finding: provider.FindingFound, Complete: true, Reference: ref, Authorized: amount}, 3},
+		"paid":           {status("COMPLETE"), record(""), none, &provider.Findings{Finding: provider.FindingFound, Complete: true, Reference: ref, Captured: amount, Refunded: zero}, 2},
+		"captured":       {status("COMPLETE"), record(`,"payStatus":"CAPTURE"`), none, &provider.Findings{Finding: provider.FindingFound, Complete: true, Reference: ref, Captured: amount, Refunded: zero}, 2},
+		"authorized":     {status("COMPLETE"), none, record(`,"payStatus":"AUTHORIZATION"`), &provider.Findings{Finding: provider.FindingFound, Complete: true, Reference: ref, Authorized: amount, Captured: zero}, 3},
+		"authorized, v2": {status("COMPLETE"), none, record(""), &provider.Findings{Finding: provider.FindingFound, Complete: true, Reference: ref, Authorized: amount, Captured: zero}, 3},
 		"voided":         {status("COMPLETE"), none, record(`,"payStatus":"VOIDED_AUTHORIZATION"`), &provider.Findings{Finding: provider.FindingEnded, Complete: true, Reference: ref}, 3},
 		"expired":        {status("COMPLETE"), none, record(`,"payStatus":"EXPIRED_AUTHORIZATION"`), &provider.Findings{Finding: provider.FindingEnded, Complete: true, Reference: ref}, 3},
 		"no record yet":  {status("COMPLETE"), none, none, &provider.Findings{Finding: provider.FindingInProgress}, 3},

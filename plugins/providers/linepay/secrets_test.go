@@ -35,12 +35,40 @@ func TestSecretsStayInside(t *testing.T) {
 		g.Close()
 		fmt.Fprintf(&printed, "%+v\n", p.Pay(t.Context(), payRequest(t, "v2", `{}`)).Failure())
 	}
-	for _, secret := range []string{channelSecret, oneTimeKey} {
+	printApprovals(t, &printed)
+	for _, secret := range []string{channelSecret, oneTimeKey, regKey} {
 		if strings.Contains(printed.String(), secret) || strings.Contains(log.String(), secret) {
 			t.Errorf("a secret is in\n%s\n%s", printed.String(), log.String())
 		}
 	}
 	if !strings.Contains(printed.String(), "PMX-0001") {
 		t.Error("the search looks in the wrong place: not even the order number was found")
+	}
+}
+
+// printApprovals prints what comes of a stored approval when everything goes wrong, and when all goes well.
+func printApprovals(t *testing.T, printed *strings.Builder) {
+	t.Helper()
+	const path = "/v2/payments/preapprovedPay/" + regKey
+	for _, c := range []reply{
+		{body: "<html>" + regKey},
+		{status: http.StatusNotFound, body: path},
+		{body: `{"returnCode":"` + regKey + `!"}`},
+		{body: ""},
+		{body: approvedAnswer},
+		{body: `{"returnCode":"1190","returnMessage":"-"}`},
+	} {
+		g := newGateway(t, map[string]reply{"POST " + path + "/payment": c, "GET " + path + "/check": c, "POST " + path + "/expire": c})
+		p := open(t, g.URL, nil)
+		r := approvedRequest(t, "v2", nil)
+		paid := p.Pay(t.Context(), r)
+		fmt.Fprintf(printed, "%+v %+v %v\n", paid.Failure(), paid.Result(), r)
+		check := provider.CheckMandateRequest{Call: r.Call, MandateToken: r.MandateToken}
+		fmt.Fprintf(printed, "%+v %v\n", p.CheckMandate(t.Context(), check).Failure, check)
+		end := provider.ExpireMandateRequest{Call: r.Call, MandateToken: r.MandateToken}
+		fmt.Fprintf(printed, "%+v %v\n", p.ExpireMandate(t.Context(), end).Failure, end)
+		if len(g.requests()) < 3 {
+			t.Error("the regKey was not even used")
+		}
 	}
 }

@@ -2,6 +2,8 @@
 package dialects
 
 import (
+	ecpaysandbox "github.com/payrack/payrack/plugins/providers/ecpay/sandbox"
+	icashpaysandbox "github.com/payrack/payrack/plugins/providers/icashpay/sandbox"
 	ipasssandbox "github.com/payrack/payrack/plugins/providers/ipass/sandbox"
 	linepaysandbox "github.com/payrack/payrack/plugins/providers/linepay/sandbox"
 	"github.com/payrack/payrack/plugins/sandbox"
@@ -12,5 +14,7 @@ func All() []sandbox.Dialect {
 	return []sandbox.Dialect{
 		linepaysandbox.Dialect(),
 		ipasssandbox.Dialect(),
+		icashpaysandbox.Dialect(),
+		ecpaysandbox.Dialect(),
 	}
 }

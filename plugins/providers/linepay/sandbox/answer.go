@@ -22,6 +22,8 @@ type envelope struct {
 type payInfo struct {
 	Method                 string `json:"method"`
 	Amount                 amount `json:"amount"`
+	CreditCardNickname     string `json:"creditCardNickname,omitempty"`
+	CreditCardBrand        string `json:"creditCardBrand,omitempty"`
 	MaskedCreditCardNumber string `json:"maskedCreditCardNumber,omitempty"`
 }
 
@@ -58,6 +60,7 @@ type detail struct {
 	OriginalTransactionID   int64          `json:"originalTransactionId,omitzero"`
 	OrderID                 string         `json:"orderId"`
 	PaymentProvider         jsontext.Value `json:"paymentProvider,omitzero"`
+	Packages                jsontext.Value `json:"packages,omitzero"`
 }
 
 type refundRecord struct {
@@ -79,11 +82,11 @@ func parameter(cause string) envelope {
 	return e
 }
 
-// badID is the answer to an id in a path or query that is not a signed 64-bit number.
-func badID(name string) envelope {
+// badID is the answer to a transaction id in a path or query that is not a signed 64-bit number.
+func badID() envelope {
 	e := refused(codeParameter)
 	e.ErrorDetailMap = map[string]string{
-		"unrecognizedPathVariable": name, "requiredType": "long", "cause": "TypeMismatch",
+		"unrecognizedPathVariable": "transactionId", "requiredType": "long", "cause": "TypeMismatch",
 	}
 	return e
 }
@@ -100,9 +103,9 @@ func stamp(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05Z")
 }
 
-// providerOf is the member that came with v2.4.
+// providerOf is the member that came with v2.4 in stores and with v4 online.
 func providerOf(version string) jsontext.Value {
-	if version == "v2" {
+	if version == "v2" || version == "v3" {
 		return nil
 	}
 	return jsontext.Value(`"TSP"`)

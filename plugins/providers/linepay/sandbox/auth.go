@@ -7,7 +7,9 @@ import (
 	"encoding/base64"
 	"log/slog"
 	"mime"
+	"net"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/payrack/payrack/plugins/sandbox"
@@ -19,7 +21,7 @@ type merchant struct {
 	switches
 }
 
-// authenticate proves the caller, or returns the return code. v2 and v2.4 show the secret; v4 signs
+// authenticate proves the caller, or returns the return code. v2 and v2.4 show the secret; v3 and v4 sign
 // secret, path, body or query, and nonce, byte for byte as they were sent.
 func (g *gateway) authenticate(x *sandbox.Exchange, c call) (merchant, string) {
 	h := c.http.Header
@@ -35,20 +37,25 @@ func (g *gateway) authenticate(x *sandbox.Exchange, c call) (merchant, string) {
 	if err != nil {
 		return merchant{}, codeUnknownMerchant
 	}
-	if c.version == "v4" {
-		if code := g.verify(x, c, cred); code != "" {
-			return merchant{}, code
-		}
-	} else if subtle.ConstantTimeCompare([]byte(h.Get("X-LINE-ChannelSecret")), []byte(cred.ChannelSecret)) != 1 {
-		return merchant{}, codeHeader
-	}
 	m := merchant{channelID: id}
 	if m.switches, err = switchesOf(account); err != nil {
 		g.env.Log().WarnContext(c.http.Context(), "the options of an account cannot be read",
 			slog.String("channel_id", id), slog.Any("error", err))
 		return merchant{}, codeUnknownMerchant
 	}
+	if c.signed() {
+		return m, g.verify(x, c, cred, m)
+	}
+	if subtle.ConstantTimeCompare([]byte(h.Get("X-LINE-ChannelSecret")), []byte(cred.ChannelSecret)) != 1 || !m.allows(c.http.RemoteAddr) {
+		return merchant{}, codeHeader
+	}
 	return m, ""
+}
+
+// allows: without a list everybody may call; with one, who shows the secret must be on it.
+func (m merchant) allows(remote string) bool {
+	host, _, err := net.SplitHostPort(remote)
+	return m.AllowedIPs == nil || (err == nil && slices.Contains(m.AllowedIPs, host))
 }
 
 // jsonDeclared reports whether a body is declared as what it has to be.
@@ -60,7 +67,7 @@ func jsonDeclared(r *http.Request) bool {
 	return err == nil && media == "application/json"
 }
 
-func (g *gateway) verify(x *sandbox.Exchange, c call, cred credential) string {
+func (g *gateway) verify(x *sandbox.Exchange, c call, cred credential, m merchant) string {
 	h := c.http.Header
 	nonce := h.Get("X-LINE-Authorization-Nonce")
 	given, err := base64.StdEncoding.DecodeString(h.Get("X-LINE-Authorization"))
@@ -82,7 +89,7 @@ func (g *gateway) verify(x *sandbox.Exchange, c call, cred credential) string {
 		g.env.Violation("secret_sent_beside_a_signature", g.orderOf(c))
 	}
 	// A request that the network delivered twice passed this check once; what follows is behind it.
-	if !x.Redelivered && !g.nonces.fresh(cred.ChannelID+"/"+nonce) {
+	if !x.Redelivered && !m.ReuseNonces && !g.nonces.fresh(cred.ChannelID+"/"+nonce) {
 		return codeHeader
 	}
 	return ""

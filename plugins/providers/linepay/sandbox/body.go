@@ -50,6 +50,7 @@ type packageBody struct {
 	ID       string         `json:"id"`
 	Amount   jsontext.Value `json:"amount"`
 	Name     string         `json:"name"`
+	UserFee  jsontext.Value `json:"userFee"`
 	Products []productBody  `json:"products"`
 }
 
@@ -112,26 +113,35 @@ func readPay(c call, m merchant) (wanted, *envelope) {
 	if cause := checkBase(base); cause != "" {
 		return w, wrong(cause)
 	}
-	exponent, known := exponents[base.Currency]
-	if !known || !slices.Contains(m.Currencies, base.Currency) {
-		return w, refusal(codeCurrency)
-	}
-	total, code := parseAmount(string(base.Amount), exponent)
-	if code != "" {
-		return w, refusal(code)
-	}
-	if total.units <= 0 {
-		return w, refusal(codeTooSmall)
+	total, refused := m.chargeable(base.Amount, base.Currency, w.capture)
+	if refused != nil {
+		return w, refused
 	}
 	w.amount = total
-	if code := checkSum(w.packages, total, exponent); code != "" {
+	if code := checkSum(w.packages, nil, total, exponents[base.Currency]); code != "" {
 		return w, refusal(code)
 	}
-	if !w.capture && !m.CaptureSeparated {
-		e := envelope{ReturnCode: codeNotAllowed, ReturnMessage: "Parameter is not allowed [capture:false]"}
-		return w, &e
-	}
 	return w, nil
+}
+
+// chargeable reads an amount that this merchant may charge, or answers why not.
+func (m merchant) chargeable(raw jsontext.Value, currency string, capture bool) (amount, *envelope) {
+	exponent, known := exponents[currency]
+	if !known || !slices.Contains(m.Currencies, currency) {
+		return amount{}, refusal(codeCurrency)
+	}
+	total, code := parseAmount(string(raw), exponent)
+	if code != "" {
+		return amount{}, refusal(code)
+	}
+	if total.units <= 0 {
+		return amount{}, refusal(codeTooSmall)
+	}
+	if !capture && !m.CaptureSeparated {
+		e := envelope{ReturnCode: codeNotAllowed, ReturnMessage: "Parameter is not allowed [capture:false]"}
+		return amount{}, &e
+	}
+	return total, nil
 }
 
 func wrong(cause string) *envelope {
@@ -160,14 +170,19 @@ func checkText(name, text string, longest int) string {
 	return ""
 }
 
-func checkBase(b payBody) string {
-	if len(b.Amount) == 0 || b.Amount.Kind() == 'n' {
+func checkAmount(raw jsontext.Value) string {
+	if len(raw) == 0 || raw.Kind() == 'n' {
 		return "amount: NotNull"
 	}
-	if kind := b.Amount.Kind(); kind != '0' && kind != '"' {
+	if kind := raw.Kind(); kind != '0' && kind != '"' {
 		return "amount: TypeMismatch"
 	}
+	return ""
+}
+
+func checkBase(b payBody) string {
 	return first(
+		checkAmount(b.Amount),
 		checkText("currency", b.Currency, 3),
 		checkText("orderId", b.OrderID, maxOrderID),
 		checkText("oneTimeKey", b.OneTimeKey, maxOneTimeKey),
@@ -213,18 +228,32 @@ func checkPackages(packages []packageBody) string {
 	return ""
 }
 
-// checkSum compares the total with the packages, and each package with its products.
-func checkSum(packages []packageBody, total amount, exponent int) string {
+// checkSum compares the total with the packages and the fee of delivery, and each package with its products and fee.
+func checkSum(packages []packageBody, shipping jsontext.Value, total amount, exponent int) string {
 	if packages == nil {
 		return ""
 	}
 	left := total.units
+	if len(shipping) > 0 {
+		fee, code := parseAmount(string(shipping), exponent)
+		if code != "" {
+			return code
+		}
+		left -= fee.units
+	}
 	for _, p := range packages {
 		sum, code := parseAmount(string(p.Amount), exponent)
 		if code != "" {
 			return code
 		}
 		inside := sum.units
+		if len(p.UserFee) > 0 {
+			fee, code := parseAmount(string(p.UserFee), exponent)
+			if code != "" {
+				return code
+			}
+			inside -= fee.units
+		}
 		for _, product := range p.Products {
 			price, code := parseAmount(string(product.Price), exponent)
 			if code != "" {

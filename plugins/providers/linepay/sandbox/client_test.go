@@ -72,7 +72,7 @@ func (c *till) request(method, path, query, body string) *http.Request {
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if !strings.HasPrefix(path, "/v4/") {
+	if !strings.HasPrefix(path, "/v3/") && !strings.HasPrefix(path, "/v4/") {
 		req.Header.Set("X-LINE-ChannelSecret", c.secret)
 		return req
 	}

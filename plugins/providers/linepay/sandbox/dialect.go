@@ -1,4 +1,5 @@
-// Package linepaysandbox plays the LINE Pay gateway: the in-store API in the versions v2, v2.4 and v4.
+// Package linepaysandbox plays the LINE Pay gateway: the in-store API in the versions v2, v2.4 and v4, and the online
+// API with stored approvals in the versions v2, v3 and v4.
 //
 // It is written from the published documents, not from payrack's plugin, and shares no code with it, so
 // that a wrong reading on one side shows up as a disagreement. Where the documents are silent it takes
@@ -19,6 +20,7 @@ import (
 // The faults that only this gateway has.
 const (
 	faultAuthReady    = "auth_ready"
+	faultAutoCancel   = "auto_cancel"
 	faultErrorShape   = "error_shape"
 	faultIDsAsStrings = "ids_as_strings"
 )
@@ -43,6 +45,7 @@ func Dialect() sandbox.Dialect {
 		NewCode:         newCode,
 		Faults: map[string]string{
 			faultAuthReady:    "pay is accepted and stays AUTH_READY for delay_ms before it is decided",
+			faultAutoCancel:   "capture answers 1199 and releases the hold",
 			faultErrorShape:   "lands; the answer is the undocumented resultCode/statusMessage object",
 			faultIDsAsStrings: "lands; the answer has its ids as text",
 		},
@@ -63,7 +66,7 @@ func accounts(rand io.Reader) []sandbox.Account {
 	}
 	return []sandbox.Account{{
 		Label:      "store",
-		Types:      []string{"LINE_QRCODE_PAY"},
+		Types:      []string{"LINE_QRCODE_PAY", "LINE_PAY", "LINE_PREAPPROVED_PAY"},
 		Credential: stored,
 		Public:     map[string]string{"channel_id": c.ChannelID, "channel_secret": c.ChannelSecret},
 	}}
@@ -104,6 +107,13 @@ type switches struct {
 	DeclineBurnsOrder bool `json:"decline_burns_order"`
 	// SeparatePoint reports points on their own instead of as balance.
 	SeparatePoint bool `json:"separate_point"`
+	// Preapproved allows stored approvals, CardAuthorization the check that tries the card.
+	Preapproved       bool `json:"preapproved"`
+	CardAuthorization bool `json:"card_authorization"`
+	// ReuseNonces lets a nonce be used again.
+	ReuseNonces bool `json:"reuse_nonces"`
+	// AllowedIPs, if not nil, are the only callers in v2 and v2.4.
+	AllowedIPs []string `json:"allowed_ips"`
 }
 
 func switchesOf(a sandbox.Account) (switches, error) {
@@ -112,6 +122,8 @@ func switchesOf(a sandbox.Account) (switches, error) {
 		CaptureSeparated:  true,
 		DeclineBurnsOrder: true,
 		SeparatePoint:     true,
+		Preapproved:       true,
+		CardAuthorization: true,
 	}
 	err := sandbox.DecodeOptions(a, &s)
 	return s, err

@@ -37,7 +37,7 @@ func TestFaultsOfTheDialect(t *testing.T) {
 		}},
 	}
 	for fault := range linepaysandbox.Dialect().Faults {
-		if _, tested := tests[fault]; !tested {
+		if _, tested := tests[fault]; !tested && fault != "auto_cancel" { // that one is of a capture: see TestCaptureThatReleases
 			t.Errorf("no row for the fault %s", fault)
 		}
 	}

@@ -17,14 +17,14 @@ func (g *gateway) onOrder(x *sandbox.Exchange, c call, m merchant, act func(*san
 	if c.txn != "" {
 		id, err := strconv.ParseInt(c.txn, 10, 64)
 		if err != nil {
-			return badID("transactionId")
+			return badID()
 		}
 		find = func() string { return g.byID[id] }
 	}
 	var answer envelope
 	g.with(x, find, func(tx *sandbox.Tx, o order, found bool) {
 		// An attempt that never became a transaction cannot be followed up.
-		if !found || o.Account != m.channelID || o.State == failed || o.State == authReady {
+		if !found || o.Account != m.channelID || o.State == failed || o.State == authReady || (o.Online && c.order != "") {
 			answer = refused(codeNotFound)
 			return
 		}
@@ -66,12 +66,22 @@ func (g *gateway) capture(x *sandbox.Exchange, c call, m merchant) envelope {
 		case wanted.units > o.paid():
 			return refused(codeTooLarge)
 		}
+		if x.Fire(faultAutoCancel) {
+			o.State, o.EndedAt = voided, tx.Now()
+			o.enter(tx, sandbox.Void, o.TransactionID, o.paid())
+			g.put(tx, o)
+			return refused(codeInternal)
+		}
 		o.PayInfo = firstOf(o.PayInfo, wanted.units)
 		o.State, o.CapturedAt = captured, tx.Now()
 		o = o.hidden(tx, x)
 		o.enter(tx, sandbox.Capture, o.TransactionID, wanted.units)
 		g.put(tx, o)
-		return succeeded(g.completed(x, c, o))
+		info := g.completed(x, c, o)
+		if c.txn != "" {
+			info.TransactionDate = "" // no member of the online answer
+		}
+		return succeeded(info)
 	})
 }
 

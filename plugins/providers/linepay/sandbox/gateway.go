@@ -4,9 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -19,20 +17,29 @@ const maxBody = 1 << 20
 
 // gateway is LINE Pay's side. Books and index are touched inside Do only.
 type gateway struct {
-	env    *sandbox.Env
-	orders *sandbox.Book[order]
-	byID   map[int64]string // ids of payments and refunds, to keys of orders
-	nonces *nonces
+	env          *sandbox.Env
+	orders       *sandbox.Book[order]
+	reservations *sandbox.Book[reservation]
+	mandates     *sandbox.Book[mandate]
+	byID         map[int64]string  // ids of payments and refunds, to keys of orders
+	byToken      map[string]string // tokens of customers' pages, to keys of reservations
+	nonces       *nonces
+	servers      *http.Client // calls merchants' servers
 }
 
 func newGateway(env *sandbox.Env) *gateway {
 	g := &gateway{
-		env:    env,
-		orders: sandbox.NewBook[order](env, "orders"),
-		byID:   map[int64]string{},
-		nonces: newNonces(),
+		env:          env,
+		orders:       sandbox.NewBook[order](env, "orders"),
+		reservations: sandbox.NewBook[reservation](env, "reservations"),
+		mandates:     sandbox.NewBook[mandate](env, "mandates"),
+		byID:         map[int64]string{},
+		byToken:      map[string]string{},
+		nonces:       newNonces(),
+		servers:      &http.Client{Timeout: serverCall},
 	}
 	g.orders.All(func(_ string, o order) { g.index(o) })
+	g.reservations.All(func(key string, r reservation) { g.byToken[r.Token] = key })
 	return g
 }
 
@@ -51,20 +58,12 @@ func (g *gateway) put(tx *sandbox.Tx, o order) {
 	g.index(o)
 }
 
-// call is one request, taken apart.
-type call struct {
-	version   string // v2, v2.4 or v4
-	operation string
-	path      string // as sent
-	query     string // as sent
-	order     string // from the path
-	txn       string // from the path
-	body      []byte
-	http      *http.Request
-}
-
 // ServeHTTP answers one request.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if g.env.Path(r) == pagePath {
+		g.customerPage(w, r)
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		http.Error(w, "the body cannot be read, or is too large", http.StatusRequestEntityTooLarge)
@@ -78,56 +77,9 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.query, c.body, c.http = r.URL.RawQuery, body, r
-	g.env.Serve(w, r, c.operation, g.orderOf(c), func(x *sandbox.Exchange) sandbox.Answer {
+	g.env.Serve(w, r, c.operation, g.orderOf(c), func(x *sandbox.Exchange) sandbox.Answer { //nolint:contextcheck // it is in c
 		return write(x, g.answer(x, c))
 	})
-}
-
-// route finds the operation of a path. Each segment may be percent-encoded.
-func route(method, path string) (call, bool) {
-	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	for i, s := range segments {
-		plain, err := url.PathUnescape(s)
-		if err != nil {
-			return call{}, false
-		}
-		segments[i] = plain
-	}
-	if len(segments) < 2 || !slices.Contains([]string{"v2", "v2.4", "v4"}, segments[0]) || segments[1] != "payments" {
-		return call{}, false
-	}
-	c := call{version: segments[0], path: path}
-	rest := segments[2:]
-	switch {
-	case method == http.MethodGet && len(rest) == 0:
-		c.operation = sandbox.OpDetails
-	case method == http.MethodGet && slices.Equal(rest, []string{"authorizations"}):
-		c.operation = sandbox.OpAuthorizations
-	case method == http.MethodPost && slices.Equal(rest, []string{"oneTimeKeys", "pay"}):
-		c.operation = sandbox.OpPay
-	case len(rest) == 3 && rest[0] == "orders":
-		c.order = rest[1]
-		c.operation = orderOperation(method, rest[2])
-	case method == http.MethodPost && len(rest) == 2 && rest[1] == "refund":
-		c.txn = rest[0]
-		c.operation = sandbox.OpRefund
-	}
-	return c, c.operation != ""
-}
-
-func orderOperation(method, word string) string {
-	switch method + " " + word {
-	case "GET check":
-		return sandbox.OpCheck
-	case "POST capture":
-		return sandbox.OpCapture
-	case "POST void":
-		return sandbox.OpVoid
-	case "POST refund":
-		return sandbox.OpRefund
-	default:
-		return ""
-	}
 }
 
 // orderOf finds the order that a request is about, for the list of transmissions: it may be unsigned or
@@ -136,7 +88,8 @@ func (g *gateway) orderOf(c call) string {
 	if c.order != "" {
 		return c.order
 	}
-	if c.operation == sandbox.OpPay {
+	switch c.operation {
+	case sandbox.OpPay, sandbox.OpRequest, sandbox.OpMandatePay:
 		var named struct {
 			OrderID string `json:"orderId"`
 		}
@@ -157,7 +110,14 @@ func (g *gateway) orderOf(c call) string {
 		return ""
 	}
 	var found order
-	if g.env.Do(func(tx *sandbox.Tx) { found, _ = g.orders.Get(tx, g.byID[txn]) }) != nil {
+	find := func(tx *sandbox.Tx) {
+		var known bool
+		if found, known = g.orders.Get(tx, g.byID[txn]); !known {
+			asked, _ := g.reservations.Get(tx, strconv.FormatInt(txn, 10))
+			found.OrderID = asked.OrderID
+		}
+	}
+	if g.env.Do(find) != nil {
 		return ""
 	}
 	return found.OrderID
@@ -170,6 +130,7 @@ func (g *gateway) answer(x *sandbox.Exchange, c call) envelope {
 		return refused(code)
 	}
 	if code, armed := x.FireCode(); armed {
+		g.struck(x, c, code)
 		return refused(code)
 	}
 	if len(c.body) > 0 && !jsontext.Value(c.body).IsValid() {
@@ -188,6 +149,18 @@ func (g *gateway) answer(x *sandbox.Exchange, c call) envelope {
 		return g.void(x, c, m)
 	case sandbox.OpRefund:
 		return g.refund(x, c, m)
+	case sandbox.OpRequest:
+		return g.reserve(x, c, m)
+	case sandbox.OpStatus:
+		return g.status(x, c, m)
+	case sandbox.OpConfirm:
+		return g.confirm(x, c, m)
+	case sandbox.OpMandatePay:
+		return g.payAgain(x, c, m)
+	case sandbox.OpMandateCheck:
+		return g.checkKey(x, c, m)
+	case sandbox.OpMandateExpire:
+		return g.expireKey(x, c, m)
 	default:
 		return refused(codeParameter)
 	}

@@ -344,7 +344,7 @@ func TestQueries(t *testing.T) {
 			}
 		})
 	}
-	for _, path := range []string{"/v3/payments", "/v4/nothing", "/v4/payments/orders/A", "/v4/payments/oneTimeKeys/pay"} {
+	for _, path := range []string{"/v3/payments/authorizations", "/v2/payments/requests/1/check", "/v4/nothing", "/v4/payments/orders/A", "/v4/payments/oneTimeKeys/pay"} {
 		if got := c.call(http.MethodGet, path, "", ""); got.status != http.StatusNotFound {
 			t.Errorf("GET %s: %v, want 404", path, got)
 		}

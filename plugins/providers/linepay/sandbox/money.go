@@ -48,7 +48,10 @@ func allDigits(s string) bool {
 }
 
 // MarshalJSON writes a plain number in major units: 100, 9.9.
-func (a amount) MarshalJSON() ([]byte, error) {
+func (a amount) MarshalJSON() ([]byte, error) { return []byte(a.String()), nil }
+
+// String is the number.
+func (a amount) String() string {
 	sign, units := "", a.units
 	if units < 0 {
 		sign, units = "-", -units
@@ -61,5 +64,5 @@ func (a amount) MarshalJSON() ([]byte, error) {
 	if fraction != "" {
 		whole += "." + fraction
 	}
-	return []byte(sign + whole), nil
+	return sign + whole
 }

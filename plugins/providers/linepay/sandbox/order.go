@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/payrack/payrack/plugins/sandbox"
 )
 
@@ -51,6 +53,11 @@ type order struct {
 	CapturedAt    time.Time `json:"captured_at,omitzero"`
 	EndedAt       time.Time `json:"ended_at,omitzero"` // voided or expired
 	Refunds       []refund  `json:"refunds,omitempty"`
+	// Online payments have no order in the in-store API. Packages, RegKey and Nickname are theirs.
+	Online   bool           `json:"online,omitzero"`
+	Packages jsontext.Value `json:"packages,omitzero"`
+	RegKey   string         `json:"reg_key,omitempty"`
+	Nickname string         `json:"nickname,omitempty"`
 	// Changes from HiddenFrom on are not seen by queries until HiddenUntil.
 	HiddenFrom  time.Time `json:"hidden_from,omitzero"`
 	HiddenUntil time.Time `json:"hidden_until,omitzero"`
@@ -114,26 +121,29 @@ func newID(tx *sandbox.Tx, kind int) int64 {
 	return (date*1_000_000_000+serial)*100 + int64(kind)
 }
 
+// methodCard is LINE Pay's word for a card.
+const methodCard = "CREDIT_CARD"
+
 // split divides what the customer pays by how the customer pays. Points are ten in major units.
 func split(units int64, exponent int, method string, separatePoint bool) []payPart {
 	const card = "************1234"
 	switch method {
-	case "CREDIT_CARD":
-		return []payPart{{Method: "CREDIT_CARD", Amount: units, Masked: card}}
+	case methodCard:
+		return []payPart{{Method: methodCard, Amount: units, Masked: card}}
 	case "SPLIT":
 		points := int64(10)
 		for range exponent {
 			points *= 10
 		}
 		if points >= units {
-			return []payPart{{Method: "CREDIT_CARD", Amount: units, Masked: card}}
+			return []payPart{{Method: methodCard, Amount: units, Masked: card}}
 		}
 		pointMethod := "BALANCE"
 		if separatePoint {
 			pointMethod = "POINT"
 		}
 		return []payPart{
-			{Method: "CREDIT_CARD", Amount: units - points, Masked: card},
+			{Method: methodCard, Amount: units - points, Masked: card},
 			{Method: pointMethod, Amount: points},
 		}
 	default:

@@ -57,10 +57,7 @@ func (g *gateway) accept(tx *sandbox.Tx, x *sandbox.Exchange, w wanted, m mercha
 	}
 	tx.SpendCode(code)
 	o.PayInfo = split(w.amount.units, o.exponent(), code.Method, m.SeparatePoint)
-	o.Decline = code.Decline
-	if o.Decline == "" && code.Balance != nil && *code.Balance < w.amount.units {
-		o.Decline = codeBalance
-	}
+	o.Decline = declineOf(code.CodeOptions, w.amount.units)
 	if o.Decline != "" && !m.DeclineBurnsOrder {
 		return refused(o.Decline), 0
 	}
@@ -81,16 +78,24 @@ func (g *gateway) decide(tx *sandbox.Tx, o order) order {
 	case o.Capture:
 		o.State = captured
 		o.CapturedAt = tx.Now()
-		o.TransactionID = newID(tx, idPayment)
+		o.TransactionID = o.identity(tx)
 		o.enter(tx, sandbox.Charge, o.TransactionID, o.paid())
 	default:
 		o.State = authorized
 		o.ExpiresAt = tx.Now().Add(holdLife)
-		o.TransactionID = newID(tx, idPayment)
+		o.TransactionID = o.identity(tx)
 		o.enter(tx, sandbox.Authorize, o.TransactionID, o.paid())
 	}
 	g.put(tx, o)
 	return o
+}
+
+// identity is the payment's id; an online payment has that of its request.
+func (o order) identity(tx *sandbox.Tx) int64 {
+	if o.TransactionID != 0 {
+		return o.TransactionID
+	}
+	return newID(tx, idPayment)
 }
 
 // decided is the answer to pay, its info aside.

@@ -39,7 +39,7 @@ func (g *gateway) check(x *sandbox.Exchange, c call, m merchant) envelope {
 			o, there = seen(x, found, tx.Now())
 		}
 	})
-	if !there {
+	if !there || o.Online {
 		return refused(codeNotFound)
 	}
 	switch o.State {
@@ -73,7 +73,7 @@ func readQuery(raw string) (asked, *envelope) {
 	for _, text := range query["transactionId"] {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			e := badID("transactionId")
+			e := badID()
 			return asked{}, &e
 		}
 		a.ids = append(a.ids, id)
@@ -156,8 +156,11 @@ func (g *gateway) record(
 }
 
 // listed: details show what was taken, and since v4 what is held; authorizations show what is or was held
-// and never taken.
+// and never taken. Online, details show all of it since v3.
 func listed(c call, o order) bool {
+	if o.Online && c.signed() {
+		return c.operation == sandbox.OpDetails && o.State != failed
+	}
 	switch o.State {
 	case captured:
 		return c.operation == sandbox.OpDetails
@@ -183,11 +186,12 @@ func paymentDetail(x *sandbox.Exchange, c call, o order) detail {
 		OrderID:         orderID(x, o),
 		PaymentProvider: providerOf(c.version),
 	}
-	if c.operation == sandbox.OpAuthorizations || c.version == "v4" {
+	if c.operation == sandbox.OpAuthorizations || c.signed() {
 		d.PayStatus = string(o.State)
 	}
-	if c.version == "v4" {
+	if c.signed() {
 		d.MerchantName = "Sandbox"
+		d.Packages = o.Packages
 	}
 	if !o.ExpiresAt.IsZero() && o.State != captured {
 		d.AuthorizationExpireDate = stamp(o.ExpiresAt)
