@@ -52,7 +52,10 @@ func openSandbox(t *testing.T) sandboxed {
 	if err := json.Unmarshal(ipasssandbox.Dialect().Settings(web.URL), &settings); err != nil {
 		t.Fatal(err)
 	}
-	settings.Timeouts = provider.Timeouts{Pay: provider.Duration(2 * time.Second), Search: provider.Duration(5 * time.Second)}
+	settings.Timeouts = ipass.Timeouts{
+		Timeouts: provider.Timeouts{Pay: provider.Duration(2 * time.Second), Search: provider.Duration(5 * time.Second)},
+		FollowUp: provider.Duration(2 * time.Second),
+	}
 	p, err := ipass.Open(t.Context(), settings, provider.Host{HTTP: provider.NewClient(provider.ClientOptions{})})
 	if err != nil {
 		t.Fatal(err)
@@ -65,9 +68,26 @@ func openSandbox(t *testing.T) sandboxed {
 	return s
 }
 
+// control posts to the sandbox's control routes.
 func (s sandboxed) control(path, body string, into any) {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+"/_sandbox/"+path, bytes.NewBufferString(body))
+	s.ask(http.MethodPost, path, body, into)
+}
+
+func (s sandboxed) get(path string, into any) {
+	s.t.Helper()
+	s.ask(http.MethodGet, path, "", into)
+}
+
+// options sets the switches of the account.
+func (s sandboxed) options(switches string) {
+	s.t.Helper()
+	s.control("accounts", `{"provider":"ipass","label":"store","options":`+switches+`}`, nil)
+}
+
+func (s sandboxed) ask(method, path, body string, into any) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+"/_sandbox/"+path, bytes.NewBufferString(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -154,7 +174,7 @@ func TestSandboxRefusesAnotherKey(t *testing.T) {
 }
 
 // Whatever the fault, pay never says more than is true, and the search then settles it.
-func TestSandboxFaults(t *testing.T) {
+func TestSandboxFaultsOnPay(t *testing.T) {
 	t.Parallel()
 	const lands, neverLands = true, false
 	for fault, landed := range map[string]bool{
@@ -163,6 +183,9 @@ func TestSandboxFaults(t *testing.T) {
 		"wrong_amount": lands, "wrong_order": lands, "code:9999": neverLands, "code:0042": neverLands,
 		"9999_before_commit": neverLands, "9999_after_commit": lands, "garbage_base64": lands, "wrong_key": lands, "flipped_iv": lands,
 		"foreign_req_id": lands, "empty_transaction_id": lands, "plain_text": lands,
+		"reset_before_commit": neverLands, "reset_after_commit": lands, "hang": neverLands,
+		"http_502_before_commit": neverLands, "http_502_after_commit": lands, "http_504_before_commit": neverLands, "http_504_after_commit": lands,
+		"duplicate_delivery": lands,
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
@@ -170,6 +193,12 @@ func TestSandboxFaults(t *testing.T) {
 			s.control("faults", fmt.Sprintf(`{"provider":"ipass","operation":"pay","fault":%q,"times":1}`, fault), nil)
 			if a := s.pay("F1", tillColumns); a.Outcome() != provider.OutcomeUnknown {
 				t.Errorf("pay: outcome %v, result %+v", a.Outcome(), a.Result())
+			}
+			if n := s.fired(fault); n != 1 {
+				t.Errorf("fired %d times", n)
+			}
+			if ledger := s.ledger("F1"); (ledger == "charge 229,") != landed {
+				t.Errorf("ledger %q", ledger)
 			}
 			want := provider.FindingNotFound
 			if landed {

@@ -26,9 +26,22 @@ type answer struct {
 	Amount                text   `json:"amount"`
 	RefundedAmount        text   `json:"refunded_amount"`
 	PayStatus             text   `json:"pay_status"`
+	CancelTransactionID   text   `json:"cancel_transaction_id"`
+	// CancelList holds the refunds of a payment; nil if the gateway has no such list.
+	CancelList []cancel `json:"cancel_list"`
 
+	// members are the answer by the platform's names, in the published order.
+	members []member
 	// native is the whole answer by the platform's names, with every value as it came.
 	native []byte
+}
+
+// cancel is one refund in the record of a payment.
+type cancel struct {
+	CancelTransactionID text `json:"cancel_transaction_id"`
+	ReqID               text `json:"req_id"`
+	Amount              text `json:"amount"`
+	CancelDateTime      text `json:"cancel_date_time"`
 }
 
 // text is a JSON string without blanks around it, or the digits of a JSON number: the gateway's numbers may
@@ -71,18 +84,21 @@ var errAnswer = errors.New("the answer cannot be read")
 // read takes the clear text of an answer apart. What two readers could read differently is unreadable:
 // duplicate members, also after renaming, and invalid UTF-8.
 func (w Wire) read(clear []byte) (answer, error) {
-	native, err := w.rename(clear)
+	members, err := w.rename(clear)
 	if err != nil {
 		return answer{}, errAnswer
 	}
-	var a answer
+	native, err := object(members)
+	if err != nil {
+		return answer{}, errAnswer
+	}
+	a := answer{members: members, native: native}
 	if err := json.Unmarshal(native, &a); err != nil {
 		return answer{}, errAnswer
 	}
 	if !plainCode(a.ReturnCode) {
 		return answer{}, errors.New("the answer has no return code that can be read")
 	}
-	a.native = native
 	return a, nil
 }
 
@@ -106,6 +122,11 @@ var (
 		"transaction_id", "transaction_date_time", "electronic_invoice_carrier", "payment_type", "amount",
 		"order_number", "return_code", "return_msg", "req_id",
 	}
+	refundOrder = []string{
+		"return_code", "return_msg", "req_id", "cancel_transaction_id", "cancel_date_time", "payment_type", "amount",
+		"order_number",
+	}
+	voidOrder   = []string{"return_code", "return_msg", "req_id", "void_date_time", "order_number"}
 	searchOrder = []string{
 		"return_code", "return_msg", "req_id", "transaction_date_time", "original_transactionId", "pay_status",
 		"product_desc", "payment_type",
@@ -118,17 +139,29 @@ type member struct {
 }
 
 // rename turns an answer's names into the platform's, whatever their case; values and unknown members stay.
-func (w Wire) rename(raw []byte) (jsontext.Value, error) {
+func (w Wire) rename(raw []byte) ([]member, error) {
 	members, err := w.members(raw)
 	if err != nil {
 		return nil, err
 	}
-	order := payOrder
-	if slices.ContainsFunc(members, func(m member) bool { return m.name == "pay_status" }) {
-		order = searchOrder
-	}
+	order := orderOf(members)
 	slices.SortStableFunc(members, func(a, b member) int { return rank(order, a.name) - rank(order, b.name) })
-	return object(members)
+	return members, nil
+}
+
+// orderOf tells an operation's answer by the member that only it has.
+func orderOf(members []member) []string {
+	for _, m := range members {
+		switch m.name {
+		case "pay_status":
+			return searchOrder
+		case "cancel_transaction_id":
+			return refundOrder
+		case "void_date_time":
+			return voidOrder
+		}
+	}
+	return payOrder
 }
 
 func rank(order []string, name string) int {

@@ -22,6 +22,8 @@ type credential struct {
 	IV string `json:"iv"`
 	// AmountCheck is exact or at_most; empty chooses by the request.
 	AmountCheck string `json:"amount_check"`
+	// SeparateCapture: iPASS lets this merchant hold an amount first and take it later.
+	SeparateCapture bool `json:"separate_capture"`
 }
 
 func credentialOf(call provider.Call) (credential, error) {

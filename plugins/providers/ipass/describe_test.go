@@ -3,7 +3,6 @@ package ipass_test
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -65,13 +64,21 @@ func TestDescription(t *testing.T) {
 	for _, op := range d.Types[0].Operations {
 		schema(t, op.Columns)
 		schema(t, op.Answer)
-		if op.MaxDuration <= 0 || op.MaxDuration > time.Minute || len(op.Aliases) != 1 || op.Aliases[0].Method != http.MethodPost {
-			t.Errorf("%s: longest call %s, aliases %v", op.Kind, op.MaxDuration, op.Aliases)
-			continue
+		if op.MaxDuration <= 0 || op.MaxDuration > time.Minute || op.SearchLagMax <= 0 || op.MovesMoney == (op.Kind == provider.KindSearch) {
+			t.Errorf("%s: longest call %s, search lag %s, moves money %v", op.Kind, op.MaxDuration, op.SearchLagMax, op.MovesMoney)
 		}
-		routes[op.Kind] = op.Aliases[0].Path
+		routes[op.Kind] = ""
+		for _, a := range op.Aliases {
+			routes[op.Kind] += a.Method + " " + a.Path
+		}
 	}
-	want := map[provider.Kind]string{provider.KindPay: "/v1/payment/ipass/offline/pay", provider.KindSearch: "/v1/payment/ipass/offline/search"}
+	want := map[provider.Kind]string{
+		provider.KindPay:     "POST /v1/payment/ipass/offline/pay",
+		provider.KindVoid:    "POST /v1/payment/ipass/offline/void",
+		provider.KindRefund:  "POST /v1/payment/ipass/offline/refund",
+		provider.KindSearch:  "POST /v1/payment/ipass/offline/search",
+		provider.KindCapture: "", // nobody publishes one
+	}
 	if diff := cmp.Diff(want, routes); diff != "" {
 		t.Errorf("routes (-want +got):\n%s", diff)
 	}
@@ -118,15 +125,11 @@ func TestAnnotations(t *testing.T) {
 			t.Errorf("%s would make a repeated request another one", name)
 		}
 	}
-	if columns.Properties["capture"]["x-payrack-code"] != "capture_false_unsupported" {
-		t.Errorf("capture: %v", columns.Properties["capture"])
-	}
 }
 
 func TestColumns(t *testing.T) {
 	t.Parallel()
-	operations := describe(t).Types[0].Operations
-	pay, search := schema(t, operations[0].Columns), schema(t, operations[1].Columns)
+	pay := columnsOf(t, provider.KindPay)
 	base := `{"req_id":"9CC197A0-E12C-4AC5-8CC0-0052E09D3752","trade_code":"96A1OABQAAFmIVAVRxhAgY","amount":229,"order_number":"IXN20231011000001","store_id":"00681","terminal_id":"AB123456","capture":true,"product_desc":"XX 防曬乳*1(149 元)、XX 菸品*1(80)","remark":"","redeem":{"non_redeem_amout":80}}`
 	with := func(edit ...string) string { return strings.NewReplacer(edit...).Replace(base) }
 	for text, want := range map[string]bool{
@@ -137,7 +140,8 @@ func TestColumns(t *testing.T) {
 		with(`"remark":""`, `"iv":"`+strings.Repeat("0", 32)+`"`):                    false,
 		with(`"remark":""`, `"iv":"`+vectorIV+`0"`):                                  false,
 		with(`"remark":""`, `"key":"short"`):                                         false,
-		with(`"capture":true`, `"capture":false`):                                    false,
+		with(`"capture":true`, `"capture":false`):                                    true, // the plugin knows who may
+		with(`"capture":true`, `"capture":"false"`):                                  false,
 		with(`"capture":true`, `"captrue":false`):                                    false,
 		with(`229`, `0`):   false,
 		with(`229`, `1.5`): false,
@@ -158,12 +162,71 @@ func TestColumns(t *testing.T) {
 			t.Errorf("pay %.300s: valid %v, want %v", text, got, want)
 		}
 	}
-	for text, want := range map[string]bool{
-		`{"order_number":"A1"}`: true, `{"order_number":"A1","req_id":"9CC197A0-E12C-4AC5-8CC0-0052E09D3752"}`: true,
-		`{}`: false, `{"order_number":""}`: false, `{"order_number":1}`: false,
+}
+
+func columnsOf(t *testing.T, kind provider.Kind) *jsonschema.Schema {
+	t.Helper()
+	for _, op := range describe(t).Types[0].Operations {
+		if op.Kind == kind {
+			return schema(t, op.Columns)
+		}
+	}
+	t.Fatalf("no operation %s", kind)
+	return nil
+}
+
+func TestColumnsOfFollowUps(t *testing.T) {
+	t.Parallel()
+	const id = `"req_id":"9CC197A0-E12C-4AC5-8CC0-0052E09D3752"`
+	const own = `"merchantid":"M1","key":"` + key + `","iv":"` + vectorIV + `"`
+	for kind, texts := range map[provider.Kind]map[string]bool{
+		provider.KindSearch: {
+			`{"order_number":"A1"}`: true, `{"order_number":"A1",` + id + `,` + own + `}`: true,
+			`{}`: false, `{"order_number":""}`: false, `{"order_number":1}`: false, `{"transaction_id":"e1"}`: false,
+		},
+		provider.KindVoid: {
+			`{"order_number":"A1"}`: true, `{"order_number":"A1",` + id + `,` + own + `}`: true,
+			`{}`: false, `{"transaction_id":"e1"}`: false, `{"order_number":"A1","amount":1}`: false,
+			`{"order_number":"` + strings.Repeat("單", 100) + `"}`: true, `{"order_number":"` + strings.Repeat("單", 101) + `"}`: false,
+		},
+		provider.KindRefund: {
+			`{"transaction_id":"e1"}`: true, `{"transaction_id":"e1","amount":1,` + id + `,` + own + `}`: true,
+			`{"transaction_id":"IPY202208250340004","amount":0}`: false, `{"transaction_id":"e1","amount":1.5}`: false,
+			`{}`: false, `{"amount":1}`: false, `{"transaction_id":""}`: false, `{"transaction_id":1}`: false,
+			// The printed slip, and what is no slip.
+			`{"order_number":"A1"}`: true, `{"order_number":"A1","amount":1}`: false,
+		},
+		provider.KindCapture: {
+			`{"transaction_id":"e1","amount":1}`: true, `{"order_number":"A1"}`: true, `{}`: false, `{"amount":1}`: false,
+		},
 	} {
-		if got := valid(t, search, text); got != want {
-			t.Errorf("search %s: valid %v, want %v", text, got, want)
+		s := columnsOf(t, kind)
+		for text, want := range texts {
+			if got := valid(t, s, text); got != want {
+				t.Errorf("%s %.200s: valid %v, want %v", kind, text, got, want)
+			}
+		}
+	}
+}
+
+// Both spellings of the published pages are taken.
+func TestAliasesOfFollowUps(t *testing.T) {
+	t.Parallel()
+	want := map[string]any{"merchantid": "merchant_id", "transaction_id": "transactionId", "order_number": "orderNumber"}
+	for _, op := range describe(t).Types[0].Operations {
+		var columns struct {
+			Properties map[string]map[string]any `json:"properties"`
+		}
+		if err := json.Unmarshal(op.Columns, &columns); err != nil {
+			t.Fatal(err)
+		}
+		for name, p := range columns.Properties {
+			alias, _ := p["x-payrack-alias"].([]any)
+			switch {
+			case op.Kind == provider.KindPay && name == "order_number": // only one spelling is published
+			case want[name] != nil && (len(alias) != 1 || alias[0] != want[name]):
+				t.Errorf("%s: %s has the aliases %v", op.Kind, name, alias)
+			}
 		}
 	}
 }
@@ -178,6 +241,17 @@ func TestSettings(t *testing.T) {
 		`{"endpoints":{"live":"https://u:hunter2@x.example"}}`:          "endpoints.live must not have a user",
 		`{"endpoints":{"live":"x"}}`:                                    "endpoints.live must be a URL",
 		`{"timeouts":{"pay":"34s"}}`:                                    "timeouts.pay must be",
+		`{"timeouts":{"follow_up":"24s"}}`:                              "timeouts.follow_up must be",
+		`{"timeouts":{"follow_up":"-1s"}}`:                              "timeouts.follow_up must be",
+		`{"refund_without_amount":"void"}`:                              "",
+		`{"refund_without_amount":"yes"}`:                               "refund_without_amount must be one of",
+		`{"wire":{"field_case":"kebab"}}`:                               "wire.field_case must be one of",
+		`{"wire":{"iv_case":"x"}}`:                                      "wire.iv_case must be one of",
+		`{"wire":{"data_encoding":"base32"}}`:                           "wire.data_encoding must be one of",
+		`{"wire":{"iv_member":"data"}}`:                                 "wire.iv_member and wire.data_member must differ",
+		`{"wire":{"iv_header":"ipass-merchantid"}}`:                     "wire.iv_header and wire.merchant_header must differ",
+		`{"wire":{"paths":{"refund":"/a?b"}}}`:                          "wire.paths.refund must be",
+		`{"wire":{"field_case":"pascal","names":{"amount":"ReqId"}}}`:   "wire.names must give every column",
 		`{"wire":{"cipher":"des"}}`:                                     "wire.cipher must be one of",
 		`{"wire":{"key_encoding":"x"}}`:                                 "wire.key_encoding must be one of",
 		`{"wire":{"iv_transport":"x"}}`:                                 "wire.iv_transport must be one of",

@@ -30,11 +30,11 @@ func (p *Provider) exchange(
 	if err != nil {
 		return answer{}, false, provider.NothingSent(provider.ReasonAuth, err)
 	}
-	req, err := http.NewRequestWithContext(provider.WithTemplate(ctx, path), http.MethodPost, gateway.String()+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(provider.WithTemplate(ctx, path), method, gateway.String()+path, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, false, provider.NothingSent(provider.ReasonInternal, errRequest)
 	}
-	header["Content-Type"] = []string{"application/json; charset=utf-8"}
+	header["Content-Type"] = []string{contentType}
 	header["Accept"] = []string{"application/json"}
 	req.Header = header
 	resp, err := p.http.Do(ctx, call, req)
@@ -63,15 +63,4 @@ func (p *Provider) exchange(
 		return answer{}, false, provider.BadAnswer(err)
 	}
 	return a, refused, nil
-}
-
-// refusal reports whether a status, with a readable body, says that the request was not taken. The four
-// exceptions may also come from something in between, while the request is under way.
-func refusal(status int) bool {
-	switch status {
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
-		return false
-	default:
-		return status >= 400 && status <= 499
-	}
 }

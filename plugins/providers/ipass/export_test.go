@@ -20,12 +20,18 @@ func OpenSealed(w Wire, key string, header http.Header, body []byte) ([]byte, er
 }
 
 // Rename turns the names of an answer into the platform's.
-func Rename(w Wire, clear []byte) ([]byte, error) { return w.withDefaults().rename(clear) }
+func Rename(w Wire, clear []byte) ([]byte, error) {
+	members, err := w.withDefaults().rename(clear)
+	if err != nil {
+		return nil, err
+	}
+	return object(members)
+}
 
 // ClearPay is the clear text of a payment at a given time.
 func ClearPay(w Wire, now time.Time, r provider.PayRequest) ([]byte, error) {
 	p := &Provider{wire: w.withDefaults(), host: provider.Host{Now: func() time.Time { return now }}}
-	clear, _, err := p.clearPay(r, requestID(r.Call))
+	clear, _, err := p.clearPay(r, requestID(r.Call, r.Reference.ClientReference))
 	return clear, err
 }
 

@@ -154,6 +154,9 @@ func encrypt(t *testing.T, key, ivHex, clear string) string {
 type openProvider interface {
 	provider.Provider
 	provider.Payer
+	provider.Capturer
+	provider.Voider
+	provider.Refunder
 	provider.Searcher
 	provider.Closer
 }
@@ -185,7 +188,17 @@ const seedColumns = `{"store_id":"00681","terminal_id":"AB123456","pos_date_time
 
 func call(t *testing.T, members map[string]string, columns string) provider.Call {
 	t.Helper()
-	set := map[string]string{"merchantid": merchantID, "key": key}
+	set := map[string]any{}
+	for name, value := range members {
+		set[name] = value
+	}
+	return callWith(t, set, columns)
+}
+
+// callWith is call for a credential set with members that are no texts.
+func callWith(t *testing.T, members map[string]any, columns string) provider.Call {
+	t.Helper()
+	set := map[string]any{"merchantid": merchantID, "key": key}
 	maps.Copy(set, members)
 	raw, err := json.Marshal(set)
 	if err != nil {

@@ -74,46 +74,6 @@ func TestCarrierIsSensitive(t *testing.T) {
 	}
 }
 
-func TestReturnCodes(t *testing.T) {
-	t.Parallel()
-	outcomes := map[string]provider.Outcome{
-		"0000": provider.OutcomeApproved,
-		"0006": provider.OutcomeUnknown, "9999": provider.OutcomeUnknown, "S404": provider.OutcomeUnknown,
-		"S400": provider.OutcomeDeclined, "S401": provider.OutcomeDeclined, "S402": provider.OutcomeDeclined, "S403": provider.OutcomeDeclined,
-		// Not listed: a decline only after a search.
-		"0042": provider.OutcomeUnknown, "0001": provider.OutcomeUnknown, "S409": provider.OutcomeUnknown, "S410": provider.OutcomeUnknown,
-		"S411": provider.OutcomeUnknown, "S412": provider.OutcomeUnknown, "S429": provider.OutcomeUnknown, "00000": provider.OutcomeUnknown,
-	}
-	for code, want := range outcomes {
-		t.Run(code, func(t *testing.T) {
-			t.Parallel()
-			answer := payAgainst(t, reply{clear: success(`"0000"`, `"`+code+`"`)}, payRequest(t, nil, seedColumns))
-			r := answer.Result()
-			if answer.Outcome() != want || r == nil || r.Code != code || !strings.Contains(string(answer.Native().Body), `"return_code":"`+code+`"`) {
-				t.Errorf("outcome %v, want %v; result %+v; native %s", answer.Outcome(), want, r, answer.Native().Body)
-			}
-			if (want == provider.OutcomeDeclined) != (r != nil && r.DeclineCode != "") {
-				t.Errorf("decline code %q", r.DeclineCode)
-			}
-		})
-	}
-	tried := 0
-	for i := range 10_000 {
-		for _, code := range []string{fmt.Sprintf("%04d", i), fmt.Sprintf("X%d", i)} {
-			if _, listed := outcomes[code]; listed {
-				continue
-			}
-			tried++
-			if class := ipass.ClassOf(ipass.Wire{}, code); class != "verify" {
-				t.Errorf("code %s is %s", code, class)
-			}
-		}
-	}
-	if tried < 19_990 {
-		t.Errorf("only %d codes were tried", tried)
-	}
-}
-
 func TestConfiguredCodes(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, always(reply{clear: success(`"0000"`, `"0042"`)}))
@@ -263,6 +223,7 @@ func TestPayRefusesBeforeSending(t *testing.T) {
 		"another currency":    {edit: func(r *provider.PayRequest) { r.Amount.Currency = "USD" }, reason: provider.ReasonInvalid},
 		"nothing to pay":      {edit: func(r *provider.PayRequest) { r.Amount.Units = 0 }, reason: provider.ReasonInvalid},
 		"no code":             {edit: func(r *provider.PayRequest) { r.Code = provider.Secret{} }, reason: provider.ReasonInvalid},
+		"a shop's own code":   {edit: func(r *provider.PayRequest) { r.Code = provider.NewSecret("TWQRP://shop/158/01/V1?D1=1") }, reason: provider.ReasonInvalid},
 		"no order":            {edit: func(r *provider.PayRequest) { r.Reference.OrderID = "" }, reason: provider.ReasonInvalid},
 		"redeem above amount": {columns: `{"redeem":{"non_redeem_amout":230}}`, reason: provider.ReasonInvalid},
 		"redeem negative":     {columns: `{"redeem":{"non_redeem_amout":-1}}`, reason: provider.ReasonInvalid},
@@ -293,6 +254,35 @@ func TestPayRefusesBeforeSending(t *testing.T) {
 			t.Errorf("%d requests were sent", n)
 		}
 	})
+}
+
+// A merchant whose credential set says so may hold an amount; then the held amount has to be exact.
+func TestPayThatOnlyHolds(t *testing.T) {
+	t.Parallel()
+	may := map[string]any{"separate_capture": true, "amount_check": "at_most"}
+	hold := payRequest(t, nil, seedColumns)
+	hold.Call, hold.Capture = callWith(t, may, seedColumns), false
+	g := newGateway(t, always(reply{clear: success()}))
+	answer := open(t, g.URL, nil).Pay(t.Context(), hold)
+	r := answer.Result()
+	if answer.Outcome() != provider.OutcomeApproved || r.Captured != nil || r.Authorized == nil || r.Authorized.Units != 229 {
+		t.Errorf("outcome %v, result %+v, failure %+v", answer.Outcome(), r, answer.Failure())
+	}
+	if sent := g.requests(); len(sent) != 1 || !strings.Contains(sent[0].clear, `"capture":false`) {
+		t.Errorf("sent %+v", sent)
+	}
+	less := payAgainst(t, reply{clear: success("229", "200")}, hold)
+	if less.Outcome() != provider.OutcomeUnknown {
+		t.Errorf("a smaller hold: %v", less.Outcome())
+	}
+	refusal := open(t, g.URL, nil).Pay(t.Context(), func() provider.PayRequest {
+		r := payRequest(t, nil, seedColumns)
+		r.Capture = false
+		return r
+	}()).Failure()
+	if refusal == nil || refusal.Effect != provider.EffectNone || refusal.Reason != provider.ReasonUnsupported || refusal.Code != "capture_false_unsupported" {
+		t.Errorf("without the setting: %+v", refusal)
+	}
 }
 
 func TestNoGatewayConfigured(t *testing.T) {

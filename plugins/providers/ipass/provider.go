@@ -26,8 +26,10 @@ const (
 	connectMax = 3 * time.Second
 	payMax     = connectMax + 30*time.Second // the wallet may have to ask the payer's bank
 	searchMax  = connectMax + 20*time.Second
-	searchLag  = 60 * time.Second
-	landingMax = 300 * time.Second
+	// A follow-up may have to find the transaction id first; both requests share this time.
+	followUpMax = connectMax + 20*time.Second
+	searchLag   = 60 * time.Second
+	landingMax  = 300 * time.Second
 )
 
 //go:embed schema/credential.json
@@ -42,6 +44,24 @@ var payColumns []byte
 //go:embed schema/pay_answer.json
 var payAnswer []byte
 
+//go:embed schema/capture.json
+var captureColumns []byte
+
+//go:embed schema/capture_answer.json
+var captureAnswer []byte
+
+//go:embed schema/refund.json
+var refundColumns []byte
+
+//go:embed schema/refund_answer.json
+var refundAnswer []byte
+
+//go:embed schema/void.json
+var voidColumns []byte
+
+//go:embed schema/void_answer.json
+var voidAnswer []byte
+
 //go:embed schema/search.json
 var searchColumns []byte
 
@@ -51,8 +71,9 @@ var searchAnswer []byte
 // Provider is the iPASS provider. It keeps no state between calls.
 type Provider struct {
 	endpoints provider.Endpoints
-	timeouts  provider.Timeouts
+	timeouts  Timeouts
 	wire      Wire
+	slip      string
 	host      provider.Host
 	http      *provider.Client
 }
@@ -69,7 +90,7 @@ func Open(_ context.Context, s Settings, host provider.Host) (provider.Provider,
 	if host.Now == nil {
 		host.Now = time.Now
 	}
-	p := &Provider{endpoints: s.Endpoints, timeouts: s.Timeouts, wire: s.Wire.withDefaults(), host: host}
+	p := &Provider{endpoints: s.Endpoints, timeouts: s.Timeouts, wire: s.Wire.withDefaults(), slip: s.RefundWithoutAmount, host: host}
 	if host.HTTP != nil {
 		p.http = host.HTTP.With(provider.ClientOptions{ConnectTimeout: connectMax, Timeout: payMax})
 	}
@@ -110,6 +131,41 @@ func (*Provider) Describe() provider.Description {
 						provider.SituationInProgress:     []byte(`{"return_code":"PRK2","return_msg":"該OrderNumber付款處理中，結果未定"}`),
 						provider.SituationReversing:      []byte(`{"return_code":"PRK1","return_msg":"該OrderNumber付款已取消，款項退還中"}`),
 					},
+				},
+				{
+					Kind:           provider.KindCapture,
+					Columns:        captureColumns,
+					Answer:         captureAnswer,
+					MovesMoney:     true,
+					FoundByOrderID: true,
+					SearchLagMax:   searchLag,
+					LandingMax:     landingMax,
+					MaxDuration:    followUpMax,
+				},
+				{
+					Kind:       provider.KindVoid,
+					Columns:    voidColumns,
+					Answer:     voidAnswer,
+					Aliases:    []provider.Route{{Method: http.MethodPost, Path: "/v1/payment/ipass/offline/void"}},
+					MovesMoney: true,
+					// Not CancelsUnlanded: whether a void blocks a payment that arrives later is not known.
+					FoundByOrderID: true,
+					SearchLagMax:   searchLag,
+					LandingMax:     landingMax,
+					MaxDuration:    followUpMax,
+				},
+				{
+					Kind:       provider.KindRefund,
+					Columns:    refundColumns,
+					Answer:     refundAnswer,
+					Aliases:    []provider.Route{{Method: http.MethodPost, Path: "/v1/payment/ipass/offline/refund"}},
+					MovesMoney: true,
+					// Not IdempotentReplay: whether a refund with a known reqId is replayed is not known.
+					FoundByOrderID:   true,
+					CarriesReference: true,
+					SearchLagMax:     searchLag,
+					LandingMax:       landingMax,
+					MaxDuration:      followUpMax,
 				},
 				{
 					Kind:           provider.KindSearch,

@@ -21,6 +21,9 @@ var taipei = time.FixedZone("UTC+8", 8*60*60)
 // timeLayout is YYYY-MM-DD HH:mm:ss.
 const timeLayout = time.DateTime
 
+// shopCode begins the code that hangs in a shop for payers to scan.
+const shopCode = "TWQRP://"
+
 // payOptions are the columns of a payment beside those that travel in typed fields.
 type payOptions struct {
 	StoreID       string  `json:"store_id"`
@@ -48,6 +51,8 @@ func (p *Provider) clearPay(r provider.PayRequest, reqID string) (clear []byte, 
 		return nil, false, errors.New("amount must be a whole number of TWD")
 	case r.Code.Empty():
 		return nil, false, errors.New("trade_code is missing")
+	case strings.HasPrefix(r.Code.Reveal(), shopCode):
+		return nil, false, errors.New("trade_code is a shop's own code: scan the one that the payer shows")
 	case r.Reference.OrderID == "":
 		return nil, false, errors.New("order_number is missing")
 	}
@@ -65,7 +70,7 @@ func (p *Provider) clearPay(r provider.PayRequest, reqID string) (clear []byte, 
 		p.quoted("order_number", r.Reference.OrderID),
 		p.quoted("store_id", o.StoreID),
 		p.quoted("terminal_id", o.TerminalID),
-		p.plain("capture", "true"),
+		p.plain("capture", strconv.FormatBool(r.Capture)),
 		p.quoted("pos_date_time", o.POSDateTime),
 		p.quoted("trade_date_time", o.TradeDateTime),
 	}
@@ -91,23 +96,21 @@ func (p *Provider) clearPay(r provider.PayRequest, reqID string) (clear []byte, 
 	return clear, discountable, err
 }
 
-// clearSearch is the clear text of a search.
-func (p *Provider) clearSearch(reqID, order string) ([]byte, error) {
-	return whole([]member{p.quoted("req_id", reqID), p.quoted("order_number", order)})
-}
-
 // plain is a member with a JSON value that is ready.
 func (p *Provider) plain(name, value string) member {
 	return member{name: p.wire.Names[name], value: jsontext.Value(value)}
 }
 
 // quoted is a member with a text.
-func (p *Provider) quoted(name, value string) member {
-	quoted, err := jsontext.AppendQuote(nil, value)
+func (p *Provider) quoted(name, value string) member { return quoted(p.wire.Names[name], value) }
+
+// quoted is a member by its name on the wire.
+func quoted(name, value string) member {
+	text, err := jsontext.AppendQuote(nil, value)
 	if err != nil {
-		quoted = nil // invalid UTF-8: whole refuses it
+		text = nil // invalid UTF-8: whole refuses it
 	}
-	return member{name: p.wire.Names[name], value: quoted}
+	return member{name: name, value: text}
 }
 
 func whole(members []member) ([]byte, error) {
@@ -118,10 +121,21 @@ func whole(members []member) ([]byte, error) {
 	return clear, nil
 }
 
-// requestID is the client's id of the request, or a new one in the shape in which iPASS shows it.
-func requestID(call provider.Call) string {
-	if call.RequestID != "" {
+// requestSpace is the name space in which our ids of operations become the gateway's.
+var requestSpace = uuid.MustParse("5f2f7bd4-2a55-4d36-9d0b-6c1a6a0f2f61")
+
+// requestID is the client's id of the request, or one in the shape in which iPASS shows it. It follows from our
+// name of the operation, so that whoever searches later knows under which id the operation was sent.
+func requestID(call provider.Call, reference string) string {
+	switch {
+	case call.RequestID != "":
 		return call.RequestID
+	case reference != "":
+		return strings.ToUpper(uuid.NewSHA1(requestSpace, []byte(reference)).String())
+	default:
+		return newRequestID()
 	}
-	return strings.ToUpper(uuid.NewString())
 }
+
+// newRequestID is for requests that nobody asks about again.
+func newRequestID() string { return strings.ToUpper(uuid.NewString()) }

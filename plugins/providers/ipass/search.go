@@ -3,10 +3,7 @@ package ipass
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )
@@ -24,78 +21,113 @@ func (p *Provider) Search(ctx context.Context, r provider.SearchRequest) provide
 	}
 	// Only the client's own search is the request that the client's iv and req_id were made for; they have
 	// served already when the platform searches.
-	iv, reqID := freshIV(), strings.ToUpper(uuid.NewString())
+	q, iv := question{call: r.Call, reqID: newRequestID(), order: r.Reference.OrderID}, freshIV()
 	if r.Purpose == provider.PurposeClient {
-		reqID = requestID(r.Call)
+		q.reqID = requestID(r.Call, "")
 		if iv, err = c.clientIV(); err != nil {
 			return failed(provider.NothingSent(provider.ReasonInvalid, err))
 		}
 	}
-	clear, err := p.clearSearch(reqID, r.Reference.OrderID)
-	if err != nil {
-		return failed(provider.NothingSent(provider.ReasonInvalid, err))
-	}
-	a, refused, failure := p.exchange(ctx, r.Call, c, iv, p.wire.Paths.Search, clear)
+	found, failure := p.look(ctx, q, c, iv)
 	if failure != nil {
 		return failed(failure)
 	}
-	if err := a.isAbout(reqID, r.Reference.OrderID); err != nil {
-		return failed(provider.BadAnswer(err))
+	if r.Purpose == provider.PurposeClient {
+		return p.forClient(found, r, c)
 	}
-	switch class := p.wire.class(a.ReturnCode).Class; {
-	case class == classSuccess && !refused && a.ReqID == "":
-		return failed(provider.BadAnswer(errors.New("success without our req_id")))
-	case class == classSuccess && !refused:
-		f, err := p.findings(a)
-		if err != nil {
-			return failed(provider.BadAnswer(err))
-		}
-		return provider.SearchAnswer{Findings: &f, Native: a.body()}
-	case class == classNotFound && !refused:
-		return provider.SearchAnswer{Findings: &provider.Findings{Finding: provider.FindingNotFound, Complete: true}, Native: a.body()}
-	}
-	reason := provider.ReasonUnavailable
-	if refused {
-		reason = provider.ReasonAuth
-	}
-	return provider.SearchAnswer{
-		Failure: &provider.Failure{
-			Effect: provider.EffectPossible, Reason: reason, Code: a.ReturnCode, Detail: "iPASS refused the search",
-		},
-		Native: a.body(),
-	}
+	return p.forPlatform(found, r, c)
 }
 
 func failed(f *provider.Failure) provider.SearchAnswer { return provider.SearchAnswer{Failure: f} }
 
-// findings says what a record means. The amounts are reported as they are; the platform compares them.
-func (p *Provider) findings(a answer) (provider.Findings, error) {
-	amount, err := a.Amount.units()
+// recordState says what a search brought.
+type recordState uint8
+
+const (
+	recordRefused    recordState = iota // a code that tells nothing about the order
+	recordUnreadable                    // refused in clear: iPASS did not take the search
+	recordNone
+	recordFound
+)
+
+// record is iPASS's answer to a search.
+type record struct {
+	answer
+
+	state recordState
+}
+
+// transaction is the payment's id, under either name.
+func (r record) transaction() text {
+	if r.TransactionID != "" {
+		return r.TransactionID
+	}
+	return r.OriginalTransactionID
+}
+
+// look asks for the record of an order.
+func (p *Provider) look(ctx context.Context, q question, c credential, iv [ivSize]byte) (record, *provider.Failure) {
+	clear, err := whole([]member{p.quoted("req_id", q.reqID), p.quoted("order_number", q.order)})
 	if err != nil {
-		return provider.Findings{}, err
+		return record{}, provider.NothingSent(provider.ReasonInvalid, err)
 	}
-	refunded, err := a.RefundedAmount.units()
-	if err != nil {
-		return provider.Findings{}, err
+	a, refused, failure := p.exchange(ctx, q.call, c, iv, p.wire.Paths.Search, clear)
+	if failure != nil {
+		return record{}, failure
 	}
-	id := a.TransactionID
-	if id == "" {
-		id = a.OriginalTransactionID
+	if err := a.isAbout(q); err != nil {
+		return record{}, provider.BadAnswer(err)
 	}
-	f := provider.Findings{
-		Finding:   provider.FindingInProgress,
-		Reference: provider.Reference{OrderID: string(a.OrderNumber), TransactionID: string(id)},
+	switch class := p.wire.class(a.ReturnCode).Class; {
+	case refused:
+		return record{a, recordUnreadable}, nil
+	case class == classSuccess && a.ReqID == "":
+		return record{}, provider.BadAnswer(errors.New("success without our req_id"))
+	case class == classSuccess:
+		return record{a, recordFound}, nil
+	case class == classNotFound:
+		return record{a, recordNone}, nil
+	default:
+		return record{a, recordRefused}, nil
 	}
-	switch p.wire.PayStatus[string(a.PayStatus)] {
-	case statusPaid, statusPartlyRefunded:
-		f.Finding, f.Complete, f.Captured, f.Refunded = provider.FindingFound, true, amount, refunded
-	case statusRefunded:
-		if refunded == nil {
-			refunded = amount
+}
+
+// forClient passes the record through as it is.
+func (p *Provider) forClient(found record, r provider.SearchRequest, c credential) provider.SearchAnswer {
+	out := p.conclude(found, r, c)
+	if out.Failure == nil || found.state != recordFound {
+		out.Native = found.body()
+	}
+	return out
+}
+
+// forPlatform concludes, and gives in place of the record the answer that the operation in doubt would have
+// brought.
+func (p *Provider) forPlatform(found record, r provider.SearchRequest, c credential) provider.SearchAnswer {
+	out := p.conclude(found, r, c)
+	if out.Findings != nil && found.state == recordFound {
+		out.Native = p.wire.asAnswered(found, r, *out.Findings)
+	}
+	return out
+}
+
+// conclude says what a record means.
+func (p *Provider) conclude(found record, r provider.SearchRequest, c credential) provider.SearchAnswer {
+	reason := provider.ReasonUnavailable
+	switch found.state {
+	case recordFound:
+		f, err := p.findings(found, r, c)
+		if err != nil {
+			return failed(provider.BadAnswer(err))
 		}
-		f.Finding, f.Complete, f.Captured, f.Refunded = provider.FindingFound, true, amount, refunded
-	case statusReversed, statusFailed:
-		f.Finding, f.Complete = provider.FindingEnded, true
+		return provider.SearchAnswer{Findings: &f}
+	case recordNone:
+		return provider.SearchAnswer{Findings: &provider.Findings{Finding: provider.FindingNotFound, Complete: true}}
+	case recordUnreadable:
+		reason = provider.ReasonAuth
+	case recordRefused:
 	}
-	return f, nil
+	return failed(&provider.Failure{
+		Effect: provider.EffectPossible, Reason: reason, Code: found.ReturnCode, Detail: "iPASS refused the search",
+	})
 }

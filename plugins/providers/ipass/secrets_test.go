@@ -33,6 +33,9 @@ func TestSecretsStayInside(t *testing.T) {
 		fmt.Fprintf(&printed, "%+v %v\n", p.Pay(t.Context(), request).Failure(), request)
 		search := searchRequest(t, provider.PurposeResolve, own)
 		fmt.Fprintf(&printed, "%+v %v\n", p.Search(t.Context(), search).Failure, search)
+		void, refund := voidRequest(t), refundRequest(t, 29)
+		void.Call, refund.Call = call(t, own, `{}`), call(t, own, `{}`)
+		fmt.Fprintf(&printed, "%+v %+v %v %v\n", p.Void(t.Context(), void).Failure(), p.Refund(t.Context(), refund).Failure(), void, refund)
 		g.Close()
 		fmt.Fprintf(&printed, "%+v\n", p.Pay(t.Context(), request).Failure())
 	}

@@ -16,6 +16,7 @@ const (
 	codeReversed      = "S410"
 	codeTooMuchRefund = "S411"
 	codeWrongState    = "S412"
+	codeTooMany       = "S429"
 )
 
 func messageOf(code string) string {
@@ -44,6 +45,8 @@ func messageOf(code string) string {
 		return "退款金額超過可退金額"
 	case codeWrongState:
 		return "交易狀態不符"
+	case codeTooMany:
+		return "請求過於頻繁"
 	default:
 		return "交易失敗"
 	}

@@ -1,8 +1,10 @@
 package ipasssandbox_test
 
 import (
+	"errors"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	ipasssandbox "github.com/payrack/payrack/plugins/providers/ipass/sandbox"
@@ -32,6 +34,8 @@ func TestFaultsOfTheDialect(t *testing.T) {
 		"pascal_case":          {"", 1, func(a answer) bool { return a.body["ReturnCode"] == "0000" && a.body["OrderNumber"] == "A" }},
 		"amount_as_string":     {"", 1, func(a answer) bool { return a.body["amount"] == "50" }},
 		"extra_fields":         {"", 1, func(a answer) bool { return a.code == "0000" && a.body["promotion"] != nil }},
+		"reset_before_commit":  {"", 0, func(a answer) bool { return errors.Is(a.err, syscall.ECONNRESET) }},
+		"reset_after_commit":   {"", 1, func(a answer) bool { return errors.Is(a.err, syscall.ECONNRESET) }},
 		"pay_status_9":         {"search", 1, func(a answer) bool { return a.body["payStatus"] == "9" }},
 		"wrong_amount":         {"", 1, func(a answer) bool { return strings.Contains(a.text, `"amount":51`) }},
 		"wrong_order":          {"", 1, func(a answer) bool { return a.body["orderNumber"] == "AX" }},
@@ -88,4 +92,18 @@ func TestSearchLagOnThePayment(t *testing.T) {
 	c.want("too early", c.search("A"), "S404")
 	c.sandbox.Advance("20s")
 	c.want("later", c.search("A"), "0000")
+}
+
+// A refund has an id of its own, which the fault empties too; it lands all the same.
+func TestEmptyIDOfARefund(t *testing.T) {
+	t.Parallel()
+	c := start(t, nil)
+	txn := c.want("pay", c.pay("A", 50), "0000").body["transactionId"]
+	c.sandbox.Arm(sandboxtest.Object{"operation": "refund", "fault": "empty_transaction_id", "times": 1})
+	if got := c.want("refund", c.refund(txn, newReqID(), 20), "0000"); got.body["cancelTransactionId"] != nil {
+		t.Errorf("the refund has the id %v", got.body["cancelTransactionId"])
+	}
+	if moves := c.movements("A"); len(moves) != 2 || moves[1] != "refund 20" || c.sandbox.Fired("empty_transaction_id") != 1 {
+		t.Errorf("ledger %v, fired %d", moves, c.sandbox.Fired("empty_transaction_id"))
+	}
 }

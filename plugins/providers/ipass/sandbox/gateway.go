@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -89,11 +90,29 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return nobody(status)
 		}
 		g.watchIV(x, c)
+		if x.Fire(faultResetBefore) {
+			reset(w)
+		}
 		if x.Fire(fault9999Before) {
 			return g.encipher(x, c.key, encode(x, refused(codeUnexpected)))
 		}
-		return g.encipher(x, c.key, encode(x, spoil(x, g.handle(x, operation, c))))
+		r := g.handle(x, operation, c)
+		if x.Fire(faultResetAfter) {
+			reset(w)
+		}
+		return g.encipher(x, c.key, encode(x, spoil(x, r)))
 	})
+}
+
+// reset breaks the connection without a goodbye: the client sees a reset and not an end.
+func reset(w http.ResponseWriter) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // what is not sent is dropped, and the other side is told so
+		}
+		_ = conn.Close()
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // decipher finds the merchant and reads the clear text; a status other than 0 says why not.

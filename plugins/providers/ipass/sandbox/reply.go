@@ -66,6 +66,8 @@ const (
 	faultAmountAsString     = "amount_as_string"
 	faultExtraFields        = "extra_fields"
 	faultPayStatus9         = "pay_status_9"
+	faultResetBefore        = "reset_before_commit"
+	faultResetAfter         = "reset_after_commit"
 )
 
 func ownFaults() map[string]string {
@@ -76,12 +78,14 @@ func ownFaults() map[string]string {
 		faultWrongKey:           "lands; the answer is enciphered with another key",
 		faultFlippedIV:          "lands; one bit of the answer's iv is wrong",
 		faultForeignReqID:       "lands; the answer carries another request's reqId",
-		faultEmptyTransactionID: "lands; the answer's transactionId is empty",
+		faultEmptyTransactionID: "lands; the answer's transactionId is empty, and so is a refund's cancelTransactionId",
 		faultPlainText:          "lands; the answer is not enciphered",
 		faultPascalCase:         "lands; members begin with a capital letter",
 		faultAmountAsString:     "lands; amounts are text",
 		faultExtraFields:        "lands; the answer has members that nobody knows",
 		faultPayStatus9:         "a search answers a payStatus that is not listed",
+		faultResetBefore:        "never lands; the connection is reset, as when TLS breaks",
+		faultResetAfter:         "lands; the connection is reset, as when TLS breaks",
 	}
 }
 
@@ -100,13 +104,22 @@ func spoil(x *sandbox.Exchange, r reply) reply {
 	if r.ReqID != "" && x.Fire(faultForeignReqID) {
 		r.ReqID = "00000000-0000-4000-8000-000000000000"
 	}
-	if r.TransactionID != nil && x.Fire(faultEmptyTransactionID) {
-		empty := ""
-		r.TransactionID = &empty
+	if (r.TransactionID != nil || r.CancelTransactionID != "") && x.Fire(faultEmptyTransactionID) {
+		r = r.withoutIDs()
 	}
 	if r.PayStatus != "" && x.Fire(faultPayStatus9) {
 		r.PayStatus = "9"
 	}
+	return r
+}
+
+// withoutIDs says that it went well and not under which id.
+func (r reply) withoutIDs() reply {
+	empty := ""
+	if r.TransactionID != nil {
+		r.TransactionID = &empty
+	}
+	r.CancelTransactionID = ""
 	return r
 }
 
