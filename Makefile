@@ -25,6 +25,8 @@ OUT ?= bin/plugins
 TEST_FLAGS ?= -trimpath
 TEST_TIMEOUT ?= 15m
 FUZZTIME ?= 30s
+SEEDS ?= 20000
+FIRST ?= 1
 BENCH_FLAGS ?=
 
 # Tools are pinned here and installed below .tools/, one folder for each version. They stay out of go.mod,
@@ -101,6 +103,22 @@ arrows: $(GOLANGCI_LINT) ## every import rule fires when it is broken, and no pr
 .PHONY: verify
 verify: $(BUF) $(PROTOC_GEN_GO) $(PROTOC_GEN_GO_GRPC) $(APIDIFF) ## generated files, go.mod, example configuration and public interfaces are as they should be
 	@BUF='$(BUF)' APIDIFF='$(APIDIFF)' PATH="$(dir $(PROTOC_GEN_GO)):$(dir $(PROTOC_GEN_GO_GRPC)):$$PATH" GO='$(GO)' $(CI_DIR)/verify.sh
+
+.PHONY: sdk-test
+sdk-test: build plugins ## a new provider outside this tree, from the scaffold to a payment over HTTP (needs curl)
+	@GO='$(GO)' $(CI_DIR)/sdk-test.sh '$(BIN)/payrack' '$(CURDIR)'
+
+.PHONY: sim
+sim: ## SEEDS=20000 histories of the simulated platform, from FIRST=1
+	$(GO) test $(TEST_FLAGS) -timeout 60m ./core/sim -run TestSimulation -seeds=$(SEEDS) -first=$(FIRST) -v
+
+.PHONY: sim-mutants
+sim-mutants: ## every bug that is planted in the core is caught by the simulation
+	$(GO) test $(TEST_FLAGS) -timeout 30m ./core/sim -run TestMutants -mutants -v
+
+.PHONY: kit-mutants
+kit-mutants: ## the conformance kit passes twenty times, and finds the bugs that are planted in the providers
+	@GO='$(GO)' $(CI_DIR)/kit-mutants.sh
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s) each

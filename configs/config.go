@@ -19,6 +19,7 @@ type Config struct {
 	Limits      Limits    `koanf:"limits"`
 	Tokens      Tokens    `koanf:"tokens"`
 	Directory   Directory `koanf:"directory"`
+	Recovery    Recovery  `koanf:"recovery"`
 	Shutdown    Shutdown  `koanf:"shutdown"`
 }
 
@@ -68,6 +69,8 @@ type Plugins struct {
 	RunDir string `koanf:"run_dir"`
 	// Settings by plugin name, as the plugin's own schema describes them.
 	Settings map[string]any `koanf:"settings"`
+	// Limits by plugin name: max_duration, landing_max and search_lag_max. They can only lower what the plugin declares.
+	Limits map[string]any `koanf:"limits"`
 }
 
 // Log is what the program writes to stderr.
@@ -97,6 +100,20 @@ type Tokens struct {
 type Directory struct {
 	// ReloadInterval is how often a change made through another replica is looked for.
 	ReloadInterval Duration `koanf:"reload_interval"`
+}
+
+// Recovery is how outcomes that nobody knows are found out.
+type Recovery struct {
+	// Interval is how often due payments are looked for.
+	Interval Duration `koanf:"interval"`
+	// SearchesPerSecond of one provider account, over all replicas.
+	SearchesPerSecond int `koanf:"searches_per_second"`
+	// SendMargin is what a call may wait before it begins; it is part of the deadline after which nothing is sent.
+	SendMargin Duration `koanf:"send_margin"`
+	// FinalMargin is added to the time after which "not found" at the provider means "not charged".
+	FinalMargin Duration `koanf:"final_margin"`
+	// DecisionAfter is when the company's policy decides about an outcome that is still unknown.
+	DecisionAfter Duration `koanf:"decision_after"`
 }
 
 // Shutdown is how the program ends.
@@ -163,12 +180,17 @@ func Default() Config {
 			StoreDir: "payrack-data/releases",
 			RunDir:   "",
 			Settings: map[string]any{},
+			Limits:   map[string]any{},
 		},
 		Log:       Log{Level: "info", Format: "json"},
 		Limits:    Limits{RequestsPerSecond: 5000, Burst: 5000, FailedTokensPerMinute: 60},
 		Tokens:    Tokens{Lifetime: Duration(time.Hour)},
 		Directory: Directory{ReloadInterval: Duration(time.Second)},
-		Shutdown:  Shutdown{Grace: Duration(60 * time.Second), DrainDelay: Duration(2 * time.Second)},
+		Recovery: Recovery{
+			Interval: Duration(time.Second), SearchesPerSecond: 10, SendMargin: Duration(10 * time.Second),
+			FinalMargin: Duration(30 * time.Second), DecisionAfter: Duration(90 * time.Second),
+		},
+		Shutdown: Shutdown{Grace: Duration(60 * time.Second), DrainDelay: Duration(2 * time.Second)},
 	}
 }
 

@@ -94,6 +94,11 @@ func (c Config) problems() Errors {
 	positive(&ps, "limits.failed_tokens_per_minute", c.Limits.FailedTokensPerMinute)
 	within(&ps, "tokens.lifetime", c.Tokens.Lifetime, time.Minute, longestLifetime)
 	within(&ps, "directory.reload_interval", c.Directory.ReloadInterval, 100*time.Millisecond, longestReload)
+	within(&ps, "recovery.interval", c.Recovery.Interval, 50*time.Millisecond, 5*time.Second)
+	positive(&ps, "recovery.searches_per_second", c.Recovery.SearchesPerSecond)
+	within(&ps, "recovery.send_margin", c.Recovery.SendMargin, 500*time.Millisecond, time.Minute)
+	within(&ps, "recovery.final_margin", c.Recovery.FinalMargin, 500*time.Millisecond, time.Hour)
+	within(&ps, "recovery.decision_after", c.Recovery.DecisionAfter, time.Second, 24*time.Hour)
 	within(&ps, "shutdown.grace", c.Shutdown.Grace, time.Second, longestGrace)
 	within(&ps, "shutdown.drain_delay", c.Shutdown.DrainDelay, 0, longestDrainDelay)
 	return ps
@@ -146,6 +151,9 @@ func (c Config) plugins(ps *Errors) {
 		if _, ok := settings.(map[string]any); !ok {
 			add("plugins.settings."+plugin, "is not a section", "put the plugin's settings under it")
 		}
+	}
+	if _, err := c.Plugins.Lowered(); err != nil {
+		add("plugins.limits", err.Error(), "write it as linepay: {max_duration: 20s, landing_max: 2m, search_lag_max: 10s}")
 	}
 }
 

@@ -54,13 +54,15 @@ func (p plugin) Send(context.Context, outbound.Instruction) outbound.Answer {
 }
 
 func (p plugin) Ask(context.Context, outbound.Question) outbound.Findings {
-	return outbound.Findings{Finding: outbound.FindingFound}
+	return outbound.Findings{Finding: payment.FindingFound}
 }
 
 func (p plugin) Close() {}
 
 // core pays through the decorated ports, as the real one does.
 type core struct {
+	inbound.Payments
+
 	ledger    outbound.Ledger
 	providers outbound.Providers
 }
@@ -93,7 +95,7 @@ func (c core) Search(ctx context.Context, n inbound.Native) (inbound.Reply, erro
 }
 
 func decorated(tel *telemetry.Telemetry, b book, p plugin) inbound.Payments {
-	return tel.Payments(core{tel.Ledger(b), tel.Providers(p)})
+	return tel.Payments(core{ledger: tel.Ledger(b), providers: tel.Providers(p)})
 }
 
 func byName(t *testing.T, spans []*tracepb.Span) map[string]*tracepb.Span {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/fault"
-	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/outbound"
 )
@@ -78,6 +77,8 @@ func lossOf(l outbound.Loss) string {
 		return "lost_order"
 	case outbound.LostVersion:
 		return "lost_version"
+	case outbound.LostAttempt:
+		return "lost_attempt"
 	}
 	return "other"
 }
@@ -92,10 +93,17 @@ func (l ledger) Load(ctx context.Context, co company.ID, id payment.ID) (payment
 	return r, m.end(err)
 }
 
-// ByOrder measures a read.
-func (l ledger) ByOrder(ctx context.Context, k outbound.OrderKey) (payment.Record, error) {
-	ctx, m := l.start(ctx, "by_order")
-	r, err := l.next.ByOrder(ctx, k)
+// Claimed measures a read.
+func (l ledger) Claimed(ctx context.Context, keys []outbound.ClaimKey) ([]outbound.Held, error) {
+	ctx, m := l.start(ctx, "claimed")
+	held, err := l.next.Claimed(ctx, keys)
+	return held, m.end(err)
+}
+
+// Find measures a read.
+func (l ledger) Find(ctx context.Context, k outbound.Key) (payment.Record, error) {
+	ctx, m := l.start(ctx, "find")
+	r, err := l.next.Find(ctx, k)
 	if err == nil {
 		factsOf(ctx).sawPayment(r.Payment)
 	}
@@ -109,16 +117,16 @@ func (l ledger) List(ctx context.Context, q outbound.Query) (outbound.Page, erro
 	return p, m.end(err)
 }
 
-// Journal measures a read.
-func (l ledger) Journal(ctx context.Context, stream string, after int64, limit int) ([]journal.Entry, error) {
-	ctx, m := l.start(ctx, "journal")
-	e, err := l.next.Journal(ctx, stream, after, limit)
-	return e, m.end(err)
+// Fence measures a sign of life with what it takes over.
+func (l ledger) Fence(ctx context.Context, boot string, limit int) ([]payment.Record, error) {
+	ctx, m := l.start(ctx, "fence")
+	r, err := l.next.Fence(ctx, boot, limit)
+	return r, m.end(err)
 }
 
-// Fence measures a take-over.
-func (l ledger) Fence(ctx context.Context, boot string, dead []string, limit int) ([]payment.Record, error) {
-	ctx, m := l.start(ctx, "fence")
-	r, err := l.next.Fence(ctx, boot, dead, limit)
+// Due measures a claim of what is due.
+func (l ledger) Due(ctx context.Context, q outbound.DueQuery) ([]payment.Record, error) {
+	ctx, m := l.start(ctx, "due")
+	r, err := l.next.Due(ctx, q)
 	return r, m.end(err)
 }

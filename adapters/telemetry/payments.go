@@ -23,6 +23,31 @@ func (p payments) Pay(ctx context.Context, c inbound.Native) (inbound.Reply, err
 	return p.measure(ctx, "pay", c, p.next.Pay)
 }
 
+// Confirm measures a confirm.
+func (p payments) Confirm(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
+	return p.measure(ctx, "confirm", c, p.next.Confirm)
+}
+
+// Capture measures a capture.
+func (p payments) Capture(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
+	return p.measure(ctx, "capture", c, p.next.Capture)
+}
+
+// Void measures a void.
+func (p payments) Void(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
+	return p.measure(ctx, "void", c, p.next.Void)
+}
+
+// Refund measures a refund.
+func (p payments) Refund(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
+	return p.measure(ctx, "refund", c, p.next.Refund)
+}
+
+// Cancel measures a cancellation.
+func (p payments) Cancel(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
+	return p.measure(ctx, "cancel", c, p.next.Cancel)
+}
+
 // Search measures a search.
 func (p payments) Search(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
 	return p.measure(ctx, "search", c, p.next.Search)

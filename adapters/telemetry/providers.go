@@ -107,6 +107,29 @@ func (s *session) Ask(ctx context.Context, q outbound.Question) outbound.Finding
 	return f
 }
 
+// Mandate measures a question about a stored approval.
+func (s *session) Mandate(ctx context.Context, q outbound.MandateQuestion) outbound.MandateAnswer {
+	started := time.Now()
+	operation := "check_mandate"
+	if q.End {
+		operation = "expire_mandate"
+	}
+	ctx, span := s.start(ctx, operation)
+	defer span.End()
+
+	a := s.Session.Mandate(ctx, q)
+
+	result := standing(a)
+	s.count(operation, result, a.Reason, started)
+	if !a.Known {
+		span.SetStatus(codes.Error, "")
+	}
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String(keyResult, result), attribute.String(keyReason, reason(a.Reason)))
+	}
+	return a
+}
+
 func (s *session) start(ctx context.Context, operation string) (context.Context, trace.Span) {
 	if !s.t.Exports() {
 		return ctx, noSpan
@@ -139,24 +162,35 @@ func knowledge(k payment.Known) string {
 	return "unknown"
 }
 
+func standing(a outbound.MandateAnswer) string {
+	switch {
+	case !a.Known:
+		return "failed"
+	case a.Dead:
+		return "dead"
+	default:
+		return "active"
+	}
+}
+
 func finding(f outbound.Findings) string {
 	if f.Failed {
 		return "failed"
 	}
 	switch f.Finding {
-	case outbound.FindingNothing:
+	case payment.FindingNothing:
 		return "nothing"
-	case outbound.FindingFound:
+	case payment.FindingFound:
 		return "found"
-	case outbound.FindingNotFound:
+	case payment.FindingNotFound:
 		return "not_found"
-	case outbound.FindingInProgress:
+	case payment.FindingInProgress:
 		return "in_progress"
-	case outbound.FindingAwaitingPayer:
+	case payment.FindingAwaitingPayer:
 		return "awaiting_payer"
-	case outbound.FindingPayerApproved:
+	case payment.FindingPayerApproved:
 		return "payer_approved"
-	case outbound.FindingEnded:
+	case payment.FindingEnded:
 		return "ended"
 	}
 	return "nothing"

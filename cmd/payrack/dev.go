@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,7 @@ import (
 // devOptions are the flags of dev.
 type devOptions struct {
 	data, http, admin, sandbox, plugins, database string
+	config                                        string
 	gateways                                      []string
 	sandboxProcess                                bool
 	log                                           logFlags
@@ -52,6 +54,7 @@ func (c *cli) devCommand() *cobra.Command {
 	f.StringVar(&o.sandbox, "sandbox", "127.0.0.1:8082", "address of the sandbox; port 0 takes a free one")
 	f.StringVar(&o.plugins, "plugins", "", "folder of the payrack-provider-* binaries (default bin/plugins)")
 	f.StringVar(&o.database, "database-url", "", "postgres://… instead of SQLite in the data folder")
+	f.StringVar(&o.config, "config", "", "configuration file for what dev leaves open: limits, recovery, plugins.limits, plugins.settings (default none)")
 	f.StringArrayVar(&o.gateways, "gateway", nil, "NAME=URL: let a plugin use another gateway than the sandbox (repeatable)")
 	f.BoolVar(&o.sandboxProcess, "sandbox-process", false, "run the sandbox as a process of its own that survives a killed core")
 	o.log.add(cmd, "info")
@@ -61,6 +64,10 @@ func (c *cli) devCommand() *cobra.Command {
 // dev runs until the context ends, and leaves nothing running.
 func (c *cli) dev(ctx context.Context, o devOptions, log *slog.Logger, serving func()) (err error) {
 	gateways, err := readGateways(o.gateways)
+	if err != nil {
+		return err
+	}
+	base, err := devBase(o.config)
 	if err != nil {
 		return err
 	}
@@ -100,9 +107,12 @@ func (c *cli) dev(ctx context.Context, o devOptions, log *slog.Logger, serving f
 	if err != nil {
 		return err
 	}
+	if settings, err = overlay(base, settings); err != nil {
+		return err
+	}
 
 	p, err := Wire(ctx, Wiring{
-		Config: devConfig(o, public.Addr(), plugins), Log: log, Settings: settings, Public: public, Admin: admin,
+		Config: devConfig(base, o, public.Addr(), plugins), Log: log, Settings: settings, Public: public, Admin: admin,
 		Issuer: devIssuer, Create: true, Migrate: true,
 	})
 	if err != nil {
@@ -131,10 +141,48 @@ func (c *cli) dev(ctx context.Context, o devOptions, log *slog.Logger, serving f
 // devIssuer stays the same whatever port a start gets, so that tokens outlive a restart.
 const devIssuer = "payrack-dev"
 
-// devConfig is the configuration that dev stands for. It reads no file and no environment, so that two
-// starts on one folder are the same.
-func devConfig(o devOptions, public net.Addr, plugins string) configs.Config {
-	c := configs.Default()
+// devBase is what dev starts from: the defaults, or a file that was named. It reads no environment, so that two starts
+// on one folder are the same, and a variable that leads to a real installation's file leads nothing here.
+func devBase(file string) (configs.Config, error) {
+	if file == "" {
+		return configs.Default(), nil
+	}
+	c, err := configs.Load(configs.Sources{File: file})
+	if err != nil {
+		return c, refusedf("%w", err)
+	}
+	if c.Environment != configs.Test {
+		return c, refusedf("--config %s is of environment %s: dev is for tests only", file, c.Environment)
+	}
+	return c, nil
+}
+
+// overlay puts dev's own settings of plugins, which lead to the sandbox, over those of the file.
+func overlay(c configs.Config, own map[string]json.RawMessage) (map[string]json.RawMessage, error) {
+	all, err := pluginSettings(c)
+	if err != nil {
+		return nil, err
+	}
+	for name, section := range own {
+		merged := map[string]json.RawMessage{}
+		for _, layer := range []json.RawMessage{all[name], section} {
+			if len(layer) == 0 {
+				continue
+			}
+			if err := json.Unmarshal(layer, &merged); err != nil {
+				return nil, refusedf("plugins.settings.%s is no section: %w", name, err)
+			}
+		}
+		if all[name], err = json.Marshal(merged); err != nil {
+			return nil, fmt.Errorf("write the settings of %s: %w", name, err)
+		}
+	}
+	return all, nil
+}
+
+// devConfig is the configuration that dev stands for: where everything lies and listens is dev's own, whatever the file
+// says.
+func devConfig(c configs.Config, o devOptions, public net.Addr, plugins string) configs.Config {
 	c.HTTP.PublicURL = "http://" + public.String()
 	c.Database.URL = o.database
 	if c.Database.URL == "" {
@@ -267,7 +315,7 @@ func openDevSandbox(ctx context.Context, o devOptions, log *slog.Logger) (devSan
 			return devSandbox{}, err
 		}
 	}
-	box, err := openSandbox(ctx, dir, o.sandbox, log)
+	box, err := openSandbox(ctx, dir, o.sandbox, sandboxBounds{}, log)
 	if err != nil {
 		return devSandbox{}, err
 	}

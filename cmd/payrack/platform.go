@@ -33,6 +33,10 @@ func (p *Platform) Run(ctx context.Context, serving func() error) error {
 	failed := make(chan error, len(p.planes))
 	var work sync.WaitGroup
 	work.Go(func() { p.watcher.Run(ctx) })
+	// The sign of life goes on until the last request is answered: without it other replicas take its calls over.
+	alive, rest := context.WithCancel(context.WithoutCancel(ctx))
+	defer rest()
+	work.Go(func() { p.recovery.Run(alive) })
 	for _, s := range p.planes {
 		work.Go(func() {
 			if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -51,6 +55,7 @@ func (p *Platform) Run(ctx context.Context, serving func() error) error {
 	}
 	stop()
 	err = errors.Join(err, p.drain(context.WithoutCancel(ctx)))
+	rest()
 	work.Wait()
 	return err
 }

@@ -58,7 +58,7 @@ type pluginInstance struct {
 
 func (c *cli) pluginCommand() *cobra.Command {
 	group := &cobra.Command{Use: "plugin", Short: "Providers: install, activate, look", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
-	group.AddCommand(c.pluginInstallCommand(), c.pluginListCommand(), c.pluginStatusCommand(), c.pluginActivateCommand())
+	group.AddCommand(c.pluginNewCommand(), c.pluginInstallCommand(), c.pluginListCommand(), c.pluginStatusCommand(), c.pluginActivateCommand(), c.pluginVerifyCommand())
 	return group
 }
 

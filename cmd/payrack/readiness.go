@@ -110,10 +110,9 @@ func (r *readiness) probe(ctx context.Context) error {
 	return r.failure
 }
 
-// writable goes the way of a payment's write: through the writer, with the lock that a write takes. Nothing can
-// belong to a process life without a name, so it changes nothing.
+// writable goes the way of a payment's write, through the writer and with the lock that a write takes.
 func (p *Platform) writable(ctx context.Context) error {
-	if _, err := p.Store.Ledger().Fence(ctx, "probe", []string{"nobody"}, 1); err != nil {
+	if err := p.Store.Writable(ctx); err != nil {
 		return fmt.Errorf("ask the database for a write: %w", err)
 	}
 	if path := p.config.SQLitePath(); path != "" {

@@ -28,6 +28,7 @@ const sandboxPatience = 10 * time.Second
 
 func (c *cli) sandboxCommand() *cobra.Command {
 	var data, addr string
+	var bounds sandboxBounds
 	var log logFlags
 	cmd := &cobra.Command{
 		Use:   "sandbox",
@@ -40,17 +41,22 @@ func (c *cli) sandboxCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.runSandbox(cmd.Context(), data, addr, logger)
+			return c.runSandbox(cmd.Context(), data, addr, bounds, logger)
 		},
 	}
 	cmd.Flags().StringVar(&data, "data", "./payrack-data/sandbox", "folder of the ledger and the state")
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8082", "address to listen on; port 0 takes a free one")
+	cmd.Flags().DurationVar(&bounds.landing, "landing-max", 0, "the longest that the fault delay keeps a request from landing (default: as long as it says)")
+	cmd.Flags().DurationVar(&bounds.lag, "search-lag-max", 0, "the longest that the fault search_lag hides what landed (default: as long as it says)")
 	log.add(cmd, "info")
 	return cmd
 }
 
-func (c *cli) runSandbox(ctx context.Context, dir, addr string, log *slog.Logger) error {
-	box, err := openSandbox(ctx, dir, addr, log)
+// sandboxBounds keep the sandbox within what a run promises of its providers; zero is no bound.
+type sandboxBounds struct{ landing, lag time.Duration }
+
+func (c *cli) runSandbox(ctx context.Context, dir, addr string, bounds sandboxBounds, log *slog.Logger) error {
+	box, err := openSandbox(ctx, dir, addr, bounds, log)
 	if err != nil {
 		return err
 	}
@@ -80,8 +86,10 @@ type playground struct {
 }
 
 // openSandbox starts to serve.
-func openSandbox(ctx context.Context, dir, addr string, log *slog.Logger) (*playground, error) {
-	server, err := sandbox.New(sandbox.Options{Dir: dir, Dialects: dialects.All(), Log: log})
+func openSandbox(ctx context.Context, dir, addr string, bounds sandboxBounds, log *slog.Logger) (*playground, error) {
+	server, err := sandbox.New(sandbox.Options{
+		Dir: dir, Dialects: dialects.All(), Log: log, LandingMax: bounds.landing, SearchLagMax: bounds.lag,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the sandbox: %w", err)
 	}

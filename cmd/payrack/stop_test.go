@@ -147,7 +147,7 @@ func startStand(t *testing.T) *stand {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(sockets) })
-	box, err := openSandbox(t.Context(), filepath.Join(dir, "sandbox"), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	box, err := openSandbox(t.Context(), filepath.Join(dir, "sandbox"), "127.0.0.1:0", sandboxBounds{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

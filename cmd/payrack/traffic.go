@@ -8,6 +8,7 @@ import (
 
 	"github.com/payrack/payrack/core/app"
 	"github.com/payrack/payrack/core/catalogue"
+	"github.com/payrack/payrack/core/failpoint"
 	"github.com/payrack/payrack/core/release"
 	"github.com/payrack/payrack/ports/inbound"
 )
@@ -42,6 +43,7 @@ type traffic struct {
 // watch wraps the handler of a plane.
 func (t *traffic) watch(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		failpoint.Hit("a")
 		t.inflight.Add(1)
 		defer t.inflight.Add(-1)
 		if d := time.Duration(t.patience.Load()); d > leastPatience {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +20,9 @@ import (
 	"github.com/payrack/payrack/adapters/inbound/adminapi"
 	"github.com/payrack/payrack/adapters/inbound/configstore"
 	"github.com/payrack/payrack/adapters/inbound/httpapi"
+	"github.com/payrack/payrack/adapters/inbound/jobs"
 	"github.com/payrack/payrack/adapters/outbound/providers"
+	"github.com/payrack/payrack/adapters/outbound/seals"
 	"github.com/payrack/payrack/adapters/outbound/secrets"
 	"github.com/payrack/payrack/adapters/outbound/sqlstore"
 	"github.com/payrack/payrack/adapters/outbound/system"
@@ -28,6 +31,8 @@ import (
 	"github.com/payrack/payrack/configs"
 	"github.com/payrack/payrack/core/app"
 	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/journal"
+	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/core/release"
 	"github.com/payrack/payrack/plugins/host"
 )
@@ -58,6 +63,8 @@ type Platform struct {
 	config  configs.Config
 	log     *slog.Logger
 	watcher *configstore.Watcher
+	// recovery drives what has no caller.
+	recovery *jobs.Recovery
 	planes  []plane
 	ready   readiness
 	traffic traffic
@@ -77,6 +84,7 @@ type plane struct {
 type keys struct {
 	Secrets *secrets.Secrets
 	Signer  *tokens.Tokens
+	Seals   *seals.Keys
 }
 
 // Wire builds the platform from the outside in: store and keys, providers, core, HTTP. It starts no plugin
@@ -112,8 +120,12 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 	if err != nil {
 		return p, fmt.Errorf("set up the plugin host: %w", err)
 	}
+	limits, err := pluginLimits(w.Config)
+	if err != nil {
+		return p, err
+	}
 	plugged, err := providers.New(providers.Options{
-		Host: p.Host, Settings: w.Settings, StoreDir: w.Config.Plugins.StoreDir, Log: w.Log,
+		Host: p.Host, Settings: w.Settings, Limits: limits, StoreDir: w.Config.Plugins.StoreDir, Log: w.Log,
 	})
 	if err != nil {
 		return p, fmt.Errorf("set up the providers: %w", err)
@@ -122,10 +134,21 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 	p.Core, err = app.New(app.Options{
 		Ledger: p.Telemetry.Ledger(p.Store.Ledger()), Providers: p.Telemetry.Providers(plugged), Runtime: plugged,
 		Releases: p.Store.Releases(), Directory: p.Store.Directory(), Secrets: p.Keys.Secrets, Signer: p.Keys.Signer,
+		Journal: p.Store.Journal(), Mandates: p.Store.Mandates(), SealKey: p.Keys.Seals,
 		Clock: system.Clock{}, IDs: ids, Boot: boot, TokenLifetime: w.Config.Tokens.Lifetime.Std(),
+		SendMargin: w.Config.Recovery.SendMargin.Std(), FinalMargin: w.Config.Recovery.FinalMargin.Std(),
+		DecisionAfter: w.Config.Recovery.DecisionAfter.Std(), SearchesPerSecond: w.Config.Recovery.SearchesPerSecond,
+		CallbackURL: func(id payment.ID) string { return w.Issuer + httpapi.CallbackPrefix + string(id) },
+		Sealed:      p.sealed,
 	})
 	if err != nil {
 		return p, fmt.Errorf("set up the core: %w", err)
+	}
+	every := w.Config.Recovery.Interval.Std()
+	if p.recovery, err = jobs.NewRecovery(jobs.Options{
+		Recovery: p.Core.Recovery(), Log: w.Log, Fence: every, Resolve: every,
+	}); err != nil {
+		return p, fmt.Errorf("set up the recovery: %w", err)
 	}
 	if p.watcher, err = configstore.New(configstore.Options{
 		Directory: p.Core.Directory(), Log: w.Log, Interval: w.Config.Directory.ReloadInterval.Std(),
@@ -146,6 +169,13 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 		{"admin", adminapi.NewServer(p.traffic.watch(admin), adminapi.ServerOptions{WriteTimeout: leastPatience, Log: w.Log}), w.Admin},
 	}
 	return p, p.begin(ctx)
+}
+
+// sealed writes each seal of the journal to the log as well: whoever changes the database cannot change that.
+func (p *Platform) sealed(s journal.Seal) {
+	p.log.LogAttrs(context.Background(), slog.LevelInfo, "journal sealed", slog.Int64("number", s.Number), slog.Int64("entries", s.Count),
+		slog.String("root", hex.EncodeToString(s.Root[:])), slog.String("key", s.Key),
+		slog.String("signature", hex.EncodeToString(s.Signature)))
 }
 
 // begin reads the directory and takes over what an earlier life of this process left in the middle of a call.
@@ -183,6 +213,7 @@ func (p *Platform) publicHandler() (http.Handler, error) {
 	}
 	return httpapi.New(httpapi.Options{
 		Payments: p.Telemetry.Payments(p.Core.Payments()), Records: p.Core.Records(), Access: p.Core.Access(),
+		Mandates: p.Core.Mandates(), Notices: p.Core.Notices(),
 		Catalogue: p.Core.Catalogue(), DefaultEnvironment: environment,
 		QuerySecrets: httpapi.QuerySecrets(c.HTTP.QuerySecrets), Log: p.log, Ready: p.readyz,
 		TraceID: telemetry.TraceID, Middleware: p.Telemetry.Middleware("public"), TrustedProxies: proxies,
@@ -193,7 +224,7 @@ func (p *Platform) publicHandler() (http.Handler, error) {
 
 func (p *Platform) adminHandler() (http.Handler, error) {
 	return adminapi.New(adminapi.Options{
-		Access: p.Core.Access(), Directory: p.Core.Directory(), Log: p.log,
+		Access: p.Core.Access(), Directory: p.Core.Directory(), Records: p.Core.Records(), Recovery: p.Core.Recovery(), Log: p.log,
 		Plugins:   watchedPlugins{Plugins: p.Core.Plugins(), moved: p.measure},
 		Catalogue: p.Core.Catalogue(), Runtime: p.runtime,
 		Metrics: p.Telemetry.MetricsHandler(), MetricsOpen: p.config.Admin.MetricsOpen, Pprof: p.config.Admin.Pprof,
@@ -263,5 +294,9 @@ func openKeys(c configs.Config, issuer string, create bool, log *slog.Logger) (k
 	if err != nil {
 		return keys{}, refusedf("open the keys: %w", err)
 	}
-	return keys{sealed, signer}, nil
+	journalKeys, err := seals.New(seals.Options{Dir: c.Keys.Dir, Create: create})
+	if err != nil {
+		return keys{}, refusedf("open the keys: %w", err)
+	}
+	return keys{sealed, signer, journalKeys}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/payrack/payrack/core/directory"
+	"github.com/payrack/payrack/core/journal"
+	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/inbound"
 	"github.com/payrack/payrack/ports/outbound"
 )
@@ -18,6 +20,9 @@ const DefaultSendMargin = 10 * time.Second
 // Options are what the core needs. Every port is required.
 type Options struct {
 	Ledger    outbound.Ledger
+	Journal   outbound.Journal
+	Mandates  outbound.Mandates
+	SealKey   outbound.SealKey
 	Providers outbound.Providers
 	Runtime   outbound.Runtime
 	Releases  outbound.Releases
@@ -32,15 +37,36 @@ type Options struct {
 	TokenLifetime time.Duration
 	// SendMargin is added to an operation's longest duration to make its send deadline, DefaultSendMargin if zero.
 	SendMargin time.Duration
+	// FinalMargin is added to the time after which "not found" is final, DefaultFinalMargin if zero.
+	FinalMargin time.Duration
+	// DecisionAfter is how long an outcome may stay unknown before the company's policy decides, DefaultDecisionAfter
+	// if zero.
+	DecisionAfter time.Duration
+	// SearchesPerSecond bounds the resolver's searches of one provider account, over all replicas; 10 if zero.
+	SearchesPerSecond int
+	// CallbackURL is where a wallet sends the payer of a payment back to us; nil where no payer can come back.
+	CallbackURL func(payment.ID) string
+	// Sealed is told of every seal that was added, so that it is kept outside the database too; may be nil.
+	Sealed func(journal.Seal)
 }
+
+// Defaults of the resolver.
+const (
+	DefaultFinalMargin   = 30 * time.Second
+	DefaultDecisionAfter = 90 * time.Second
+	defaultSearches      = 10
+)
 
 // App is the core, wired. Its accessors give the inbound ports.
 type App struct {
 	Options
-	index   atomic.Pointer[directory.Index]
-	opened  sync.Map // credential ref → opened set
-	running running
-	flights flights
+	index    atomic.Pointer[directory.Index]
+	opened   sync.Map // credential ref → opened set
+	running  running
+	flights  flights
+	watching watching
+	// sealed is the newest seal that this process knows.
+	sealed atomic.Pointer[journal.Seal]
 	// background counts work that outlives its request; Close waits for it.
 	background sync.WaitGroup
 	closing    chan struct{}
@@ -52,6 +78,9 @@ type App struct {
 
 // New makes the core. It opens nothing; call Directory().Reload before serving.
 func New(o Options) (*App, error) {
+	if o.Journal == nil || o.Mandates == nil || o.SealKey == nil {
+		return nil, errors.New("app: the journal, its key and the mandates are required")
+	}
 	if o.Ledger == nil || o.Providers == nil || o.Runtime == nil || o.Releases == nil || o.Directory == nil ||
 		o.Secrets == nil || o.Signer == nil || o.Clock == nil || o.IDs == nil || o.Boot == "" {
 		return nil, errors.New("app: every port and the boot id are required")
@@ -61,6 +90,15 @@ func New(o Options) (*App, error) {
 	}
 	if o.SendMargin == 0 {
 		o.SendMargin = DefaultSendMargin
+	}
+	if o.FinalMargin == 0 {
+		o.FinalMargin = DefaultFinalMargin
+	}
+	if o.DecisionAfter == 0 {
+		o.DecisionAfter = DefaultDecisionAfter
+	}
+	if o.SearchesPerSecond == 0 {
+		o.SearchesPerSecond = defaultSearches
 	}
 	a := &App{Options: o, closing: make(chan struct{})}
 	a.index.Store(directory.NewIndex(directory.Snapshot{}))
@@ -87,6 +125,12 @@ func (a *App) Catalogue() inbound.Catalogue { return types{a} }
 
 // Recovery finishes what a stopped process left.
 func (a *App) Recovery() inbound.Recovery { return recovery{a} }
+
+// Mandates looks after stored approvals.
+func (a *App) Mandates() inbound.Mandates { return mandates{a} }
+
+// Notices takes what comes from outside about a payment.
+func (a *App) Notices() inbound.Notices { return notices{a} }
 
 // Close waits until work that outlives its request has ended. When the context ends first, that work is given
 // up, left to the resolver, and the context's error returned.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strings"
 
 	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/company"
@@ -54,6 +55,41 @@ func (a *App) credentials(
 		return credentialSet{}, err
 	}
 	return credentialSet{store: storeOf(c), account: found.Account, wire: found.Wire, ref: found.Ref(), plain: plain}, nil
+}
+
+// storedSet opens the set that a payment or an approval was made with: the account is pinned, the secret may have been
+// rotated since. A set that was switched off still settles what was paid with it.
+func (a *App) storedSet(ctx context.Context, ref, account string) (credentialSet, error) {
+	id, _, _ := strings.Cut(ref, "/")
+	c, ok := a.index.Load().CredentialByID(credential.ID(id))
+	if !ok || ref == "" || c.Account != account {
+		return credentialSet{}, fault.New(fault.Conflict, "credential_gone",
+			"the credentials that this payment was made with are not here any more; send them with the request, or add them again")
+	}
+	plain, err := a.open(ctx, c)
+	if err != nil {
+		return credentialSet{}, err
+	}
+	return credentialSet{store: c.Store, account: c.Account, wire: c.Wire, ref: c.Ref(), plain: plain}, nil
+}
+
+// setOf is the set for a payment that exists: what it was made with, or what its own request brought.
+func (a *App) setOf(ctx context.Context, r payment.Record) (credentialSet, error) {
+	p, o := r.Payment, r.Operation
+	if p.CredentialRef == "" {
+		if len(o.SealedCredential) == 0 {
+			return credentialSet{}, fault.New(fault.Conflict, "credential_gone",
+				"this payment came with its own credentials, which are not kept any more; send them with the request")
+		}
+		plain, err := a.Secrets.Open(ctx, requestCredential(p, o.ID), o.SealedCredential)
+		if err != nil {
+			return credentialSet{}, err
+		}
+		return credentialSet{store: p.Store, account: p.Account, wire: p.Wire, plain: plain}, nil
+	}
+	set, err := a.storedSet(ctx, p.CredentialRef, p.Account)
+	set.store, set.wire = p.Store, p.Wire
+	return set, err
 }
 
 // lookup finds a stored set: the store's own, then the company's. A store that the company does not have

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"strings"
 
 	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/fault"
@@ -11,6 +10,11 @@ import (
 	"github.com/payrack/payrack/ports/outbound"
 )
 
+// noSession stands where no release could be held.
+type noSession struct{ outbound.Session }
+
+func (noSession) Close() {}
+
 // whileDown answers a payment request while its provider cannot be called. A new one is refused with nothing sent. One
 // that repeats an earlier request must not hear that: the earlier one may have been sent, and has its own outcome.
 func (a payments) whileDown(ctx context.Context, c inbound.Native, down error) (inbound.Reply, error) {
@@ -18,35 +22,49 @@ func (a payments) whileDown(ctx context.Context, c inbound.Native, down error) (
 	if !ok {
 		return inbound.Reply{}, down
 	}
-	form, err := a.Providers.Read(c.Type, catalogue.Pay, c.Request)
-	if err != nil {
-		return inbound.Reply{}, err
+	promises, _ := t.Find(catalogue.Pay)
+	d := draft{command: c, described: t, promises: promises}
+	wanted := payment.Record{
+		Payment: payment.Payment{
+			Company: c.Principal.Company, Environment: c.Environment, Store: storeOf(c), Type: t.Name, Provider: t.Provider,
+		},
+		Operation: payment.Operation{Kind: payment.KindPay},
 	}
-	set, err := a.credentials(ctx, c, t, form)
-	if err != nil {
-		return inbound.Reply{}, err
+	var mine []outbound.Claim
+	if c.Neutral == nil {
+		var err error
+		if d.form, err = a.Providers.Read(c.Type, catalogue.Pay, c.Request); err != nil {
+			return inbound.Reply{}, err
+		}
+		if d.set, err = a.credentials(ctx, c, t, d.form); err != nil {
+			return inbound.Reply{}, err
+		}
+		p := &wanted.Payment
+		p.Account, p.OrderNumber, p.Amount = d.set.account, d.form.OrderNumber, d.form.Amount
+		wanted.Operation.Amount = d.form.Amount
+		mine = a.claims(wanted, d)
 	}
-	r, err := a.Ledger.ByOrder(ctx, outbound.OrderKey{
-		Company: c.Principal.Company, Environment: c.Environment, Provider: t.Provider, Account: set.account,
-		OrderNumber: form.OrderNumber,
+	if keys := a.claimKeys(wanted.Payment, payment.KindPay, d); len(keys) > 0 {
+		held, err := a.Ledger.Claimed(ctx, keys)
+		if err != nil {
+			return inbound.Reply{}, err
+		}
+		if len(held) > 0 {
+			return a.repeated(ctx, noSession{}, held, wanted, mine, d)
+		}
+	}
+	if c.Neutral != nil {
+		return inbound.Reply{}, down
+	}
+	r, err := a.Ledger.Find(ctx, outbound.Key{
+		Company: c.Principal.Company, Environment: c.Environment, Provider: t.Provider, Account: d.set.account,
+		OrderNumber: d.form.OrderNumber,
 	})
 	if fault.KindOf(err) == fault.NotFound || (err == nil && !r.Payment.State.Live()) {
 		return inbound.Reply{}, down
 	}
 	if err != nil {
 		return inbound.Reply{}, err
-	}
-	promises, _ := t.Find(catalogue.Pay)
-	d := draft{command: c, form: form, set: set, described: t, promises: promises}
-	if form.RequestID != "" && strings.EqualFold(form.RequestID, r.Operation.RequestID) && form.Amount == r.Payment.Amount {
-		return a.standing(ctx, r, d)
-	}
-	switch r.Payment.State {
-	case payment.Sending, payment.Unknown, payment.Mismatch, payment.Review:
-		return pending(r.Payment, outbound.Answer{}, d), nil
-	case payment.RequiresAction, payment.Authorized, payment.Capturing, payment.Voiding, payment.Refunding,
-		payment.Succeeded, payment.Failed, payment.Reversing, payment.Reversed, payment.Voided, payment.Refunded,
-		payment.PartiallyRefunded, payment.Expired:
 	}
 	return a.taken(ctx, r.Payment.ID, d)
 }

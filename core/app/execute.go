@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/payrack/payrack/core/catalogue"
+	"github.com/payrack/payrack/core/failpoint"
 	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/payment"
@@ -22,14 +24,19 @@ const answerMargin = time.Second
 func (a *App) execute(
 	ctx context.Context, session outbound.Session, r payment.Record, d draft,
 ) (inbound.Reply, error) {
+	began(ctx, pending(r, outbound.Answer{}, d))
 	// A client that hangs up must not turn a clean payment into an unknown one.
 	ctx = context.WithoutCancel(ctx)
+	failpoint.Hit("d")
 	answer := a.send(ctx, session, r, d)
+	failpoint.Hit("i")
 	next, change, body, err := a.result(ctx, r, answer, d)
 	if err != nil {
 		return inbound.Reply{}, err
 	}
+	failpoint.During("j")
 	committed, err := a.Ledger.Commit(ctx, change)
+	failpoint.Hit("k")
 	switch {
 	case fault.KindOf(err) == fault.Conflict:
 		// Nothing was stored, and never will be: the answer names a charge that is another payment's. Nobody
@@ -37,14 +44,17 @@ func (a *App) execute(
 		if _, doubt, _, err := a.result(ctx, r, outbound.Answer{}, d); err == nil {
 			a.insist(ctx, doubt)
 		}
-		return pending(r.Payment, outbound.Answer{}, d), nil
+		return pending(r, outbound.Answer{}, d), nil
 	case err != nil:
 		// The provider may have been paid and we cannot say so for certain: never "paid" without a commit.
 		a.insist(ctx, change)
-		return pending(r.Payment, answer, d), nil //nolint:nilerr // "pending" is the answer to an uncertain commit
+		return pending(r, answer, d), nil //nolint:nilerr // "pending" is the answer to an uncertain commit
 	case committed.Loss != outbound.NoLoss:
 		// Another process took the operation over. It answers from the row, never from what this one knows.
 		return a.fromRow(ctx, r, d)
+	}
+	if answer.MandateDead {
+		a.bury(ctx, next.Payment)
 	}
 	return a.reply(next, answer, body, d)
 }
@@ -53,6 +63,10 @@ func (a *App) execute(
 func (a *App) result(
 	ctx context.Context, r payment.Record, answer outbound.Answer, d draft,
 ) (payment.Record, outbound.Change, []byte, error) {
+	if answer.Known == payment.KnownNothing && r.Operation.Kind == payment.KindPay && leadsToConfirm(d.described) {
+		// No money moves before a confirm, and nobody has the address at which the payer would approve.
+		answer.Known, answer.Native = payment.KnownNotSent, nil
+	}
 	event := payment.Answered{
 		At: a.Clock.Now(), Operation: r.Operation.ID, Epoch: r.Operation.Epoch, Known: answer.Known, Evidence: answer.Evidence,
 	}
@@ -60,9 +74,14 @@ func (a *App) result(
 	if err != nil {
 		return payment.Record{}, outbound.Change{}, nil, err
 	}
-	body := final(next.Payment, answer, d)
-	if body != nil {
-		next.Operation.SealedReply, err = a.Secrets.Seal(ctx, storedReply(next.Payment, next.Operation.ID), body)
+	approval, err := a.approved(ctx, &next, answer.Approval)
+	body := final(next, answer, d)
+	kept := body
+	if next.Operation.Open() && len(answer.Native) > 0 && answer.Known == payment.KnownNothing && d.command.Render == nil {
+		kept = answer.Native // beside "pending", and the reply if it turns out that nothing was charged
+	}
+	if kept != nil && err == nil {
+		next.Operation.SealedReply, err = a.Secrets.Seal(ctx, storedReply(next.Payment, next.Operation.ID), kept)
 	}
 	if err != nil {
 		// Without its reply the result cannot be replayed. It stays in doubt until a search settles it.
@@ -72,8 +91,21 @@ func (a *App) result(
 		return a.result(ctx, r, outbound.Answer{}, d)
 	}
 	change := chained(next, eventName(next.Payment.State), event.At)
-	change.Version, change.Epoch = r.Payment.Version, r.Operation.Epoch
+	change.Version, change.Epoch, change.Mandate = r.Payment.Version, r.Operation.Epoch, approval
+	change.Settled = settled(next)
 	return next, change, body, nil
+}
+
+// leadsToConfirm reports whether paying with this type only asks the payer, and a confirm takes the money.
+func leadsToConfirm(t catalogue.Type) bool {
+	pay, _ := t.Find(catalogue.Pay)
+	confirm, ok := t.Find(catalogue.Confirm)
+	return ok && confirm.MovesMoney && !pay.MovesMoney
+}
+
+// settled reports whether a change ends all need of the request's own credential. Most payments have none, and pay for nothing.
+func settled(r payment.Record) bool {
+	return r.Payment.CredentialRef == "" && !r.Operation.Open() && payment.Settled(r.Payment)
 }
 
 // send calls the provider, at most once in the life of the operation. Whatever breaks below it after the hand-over
@@ -92,22 +124,32 @@ func (a *App) send(ctx context.Context, session outbound.Session, r payment.Reco
 			answer = outbound.Answer{Reason: "internal", Detail: "the call broke inside the platform"}
 		}
 	}()
-	return session.Send(ctx, outbound.Instruction{
+	i := outbound.Instruction{
 		Kind: r.Operation.Kind, Payment: r.Payment, Operation: r.Operation,
 		Credential: d.set.plain, CredentialRef: d.set.ref, Form: d.form, NotAfter: notAfter,
-	})
+	}
+	if d.form.ReturnURL != "" && a.CallbackURL != nil {
+		// The payer comes back to us; from here to the client.
+		i.ReturnURL, i.CancelURL = a.CallbackURL(r.Payment.ID), d.form.CancelURL
+	}
+	return session.Send(ctx, i)
 }
 
 // chained makes the change of a record, with its journal entry linked to the chain.
 func chained(r payment.Record, event string, at time.Time) outbound.Change {
-	e := journal.Link(r.Payment.Chain, r.Payment.Stream(), r.Payment.Version, at, event, facts(r, event, at))
+	return chainedWith(r, event, at, nil)
+}
+
+// chainedWith adds facts of its own to the entry.
+func chainedWith(r payment.Record, event string, at time.Time, more func(*fact)) outbound.Change {
+	e := journal.Link(r.Payment.Chain, r.Payment.Stream(), r.Payment.Version, at, event, facts(r, event, at, more))
 	r.Payment.Chain = e.Hash
 	return outbound.Change{Record: r, Entry: e}
 }
 
 // facts is the journal's body: what happened, as canonical JSON, without secrets or personal data. It is written by
 // hand: it is made twice for every payment, and the order of its members is part of the evidence.
-func facts(r payment.Record, event string, at time.Time) []byte {
+func facts(r payment.Record, event string, at time.Time, more func(*fact)) []byte {
 	p, o := r.Payment, r.Operation
 	b := fact{body: append(make([]byte, 0, 768), '{')}
 	b.text("at", at.UTC().Format(time.RFC3339Nano))
@@ -118,8 +160,12 @@ func facts(r payment.Record, event string, at time.Time) []byte {
 	b.text("provider", p.Provider)
 	b.text("account", p.Account)
 	b.text("environment", string(p.Environment))
+	b.text("company", string(p.Company))
 	b.text("store", string(p.Store))
 	b.text("order_number", p.OrderNumber)
+	if o.OrderID != p.OrderNumber {
+		b.text("order_id", o.OrderID)
+	}
 	b.text("currency", string(p.Amount.Currency))
 	b.number("amount", p.Amount.Units)
 	b.number("authorized", p.Authorized)
@@ -128,12 +174,25 @@ func facts(r payment.Record, event string, at time.Time) []byte {
 	b.number("refund_reserved", p.RefundReserved)
 	b.some("provider_transaction_id", p.ProviderTransaction)
 	b.some("code", p.Code)
+	b.some("decline_code", p.DeclineCode)
 	b.text("operation_id", string(o.ID))
 	b.text("operation_kind", string(o.Kind))
 	b.text("operation_state", string(o.State))
+	b.some("operation_failure", string(o.Failure))
+	b.number("operation_amount", o.Amount.Units)
+	if o.Reversal {
+		b.number("reversal", int64(o.Attempt))
+	}
+	if o.Checks > 0 {
+		b.number("checks", int64(o.Checks))
+	}
+	b.some("operation_code", o.Code)
 	b.number("epoch", o.Epoch)
 	b.text("release", o.Release)
 	b.some("trace_id", o.TraceID)
+	if more != nil {
+		more(&b)
+	}
 	return append(b.body, '}')
 }
 

@@ -20,7 +20,7 @@ func TestFactsAreJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := w.record(t.Context(), order)
-	entries, err := w.ledger.Journal(t.Context(), r.Payment.Stream(), 0, 10)
+	entries, err := w.Journal.Entries(t.Context(), r.Payment.Stream(), 0, 10)
 	if err != nil || len(entries) != 2 {
 		t.Fatalf("%d entries, %v", len(entries), err)
 	}

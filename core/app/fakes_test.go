@@ -37,7 +37,9 @@ type till struct {
 	answers func(ctx context.Context, i outbound.Instruction) outbound.Answer
 	asked   atomic.Int64
 	down    atomic.Bool
-	finds   func(outbound.Question) outbound.Findings
+	// finds answers searches; nil is the bank's own record.
+	finds func(outbound.Question) outbound.Findings
+	bank  bank
 }
 
 func described() catalogue.Type {
@@ -45,11 +47,15 @@ func described() catalogue.Type {
 		Name: "TILL_PAY", Provider: "till", Version: "1.0.0", MessageFrom: "TILL", WireDefault: "v1",
 		Operations: []catalogue.Operation{
 			{
-				Kind: catalogue.Pay, MaxDuration: 5 * time.Second,
+				Kind: catalogue.Pay, MaxDuration: 5 * time.Second, MovesMoney: true, Attended: true,
+				LandingMax: 10 * time.Second, SearchLagMax: 4 * time.Second,
 				Bodies: map[catalogue.Situation][]byte{
 					catalogue.DuplicateOrder: []byte(`{"code":"DUP"}`), catalogue.Reversing: []byte(`{"code":"REV"}`),
 				},
 			},
+			{Kind: catalogue.Capture, MaxDuration: 5 * time.Second, MovesMoney: true, LandingMax: 10 * time.Second},
+			{Kind: catalogue.Void, MaxDuration: 5 * time.Second, MovesMoney: true, LandingMax: 10 * time.Second},
+			{Kind: catalogue.Refund, MaxDuration: 5 * time.Second, MovesMoney: true, LandingMax: 10 * time.Second},
 			{Kind: catalogue.Search, MaxDuration: 5 * time.Second},
 		},
 	}
@@ -92,6 +98,7 @@ func (tillSession) Form(_ catalogue.Kind, native []byte) (outbound.Form, error) 
 		Req    string `json:"req"`
 		Secret string `json:"secret"`
 		Amount int64  `json:"amount"`
+		Hold   bool   `json:"hold"`
 	}
 	if err := json.Unmarshal(native, &c); err != nil || c.Order == "" {
 		return outbound.Form{}, fault.New(fault.Invalid, "missing_field", "order 不可為空")
@@ -100,10 +107,26 @@ func (tillSession) Form(_ catalogue.Kind, native []byte) (outbound.Form, error) 
 		Amount: money.Amount{Units: c.Amount, Currency: money.TWD}, OrderNumber: c.Order, RequestID: c.Req,
 		Columns: []byte(`{}`), Meaning: fmt.Appendf(nil, "%s %d %s", c.Order, c.Amount, c.Req),
 	}
+	if c.Amount == 0 {
+		f.Amount = money.Amount{}
+	}
+	if c.Hold {
+		f.Capture = new(false)
+	}
 	if c.Secret != "" {
 		f.Credential, f.Account = []byte(c.Secret), "own-account"
 	}
 	return f, nil
+}
+
+func (tillSession) Compose(_ catalogue.Kind, v catalogue.Values) ([]byte, error) {
+	return json.Marshal(map[string]any{
+		"order": v.OrderNumber, "amount": v.Amount.Units, "req": v.RequestID, "hold": v.Capture != nil && !*v.Capture,
+	})
+}
+
+func (tillSession) Mandate(context.Context, outbound.MandateQuestion) outbound.MandateAnswer {
+	return outbound.MandateAnswer{}
 }
 
 func (s tillSession) Send(ctx context.Context, i outbound.Instruction) outbound.Answer {
@@ -118,6 +141,9 @@ func (s tillSession) Send(ctx context.Context, i outbound.Instruction) outbound.
 
 func (s tillSession) Ask(_ context.Context, q outbound.Question) outbound.Findings {
 	s.p.asked.Add(1)
+	if s.p.finds == nil {
+		return s.p.bank.find(q)
+	}
 	return s.p.finds(q)
 }
 
@@ -184,6 +210,19 @@ func (s *signer) Verify(_ context.Context, token string) (access.Principal, erro
 
 func (s *signer) Keys(context.Context) ([]byte, error) { return []byte(`{"keys":[]}`), nil }
 
+// sealKey signs with a mark.
+type sealKey struct{}
+
+func (*sealKey) SignBlock(data []byte) (string, []byte, error) {
+	sum := sha256.Sum256(append([]byte("sealed"), data...))
+	return "k", sum[:], nil
+}
+
+func (*sealKey) VerifyBlock(key string, data, signature []byte) bool {
+	sum := sha256.Sum256(append([]byte("sealed"), data...))
+	return key == "k" && bytes.Equal(sum[:], signature)
+}
+
 type clock struct{ offset atomic.Int64 }
 
 func (c *clock) Now() time.Time { return time.Now().UTC().Add(time.Duration(c.offset.Load())) }
@@ -237,7 +276,7 @@ func newWorld(t *testing.T) *world {
 	}
 	var err error
 	w.App, err = app.New(app.Options{
-		Ledger: w.ledger, Providers: w.till, Runtime: noRuntime{}, Releases: store.Releases(), Directory: store.Directory(),
+		Ledger: w.ledger, Journal: store.Journal(), Mandates: store.Mandates(), SealKey: &sealKey{}, Providers: w.till, Runtime: noRuntime{}, Releases: store.Releases(), Directory: store.Directory(),
 		Secrets: vault{}, Signer: &signer{}, Clock: w.clock, IDs: &ids{}, Boot: "boot-1",
 	})
 	if err != nil {
@@ -288,7 +327,7 @@ func (w *world) order(number string) inbound.Native {
 func (w *world) record(ctx context.Context, number string) payment.Record {
 	w.t.Helper()
 	for _, account := range []string{"store-account", "own-account"} {
-		r, err := w.ledger.ByOrder(ctx, outbound.OrderKey{
+		r, err := w.ledger.Find(ctx, outbound.Key{
 			Company: "co", Environment: company.Test, Provider: "till", Account: account, OrderNumber: number,
 		})
 		if err == nil {

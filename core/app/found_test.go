@@ -343,18 +343,18 @@ func TestASearchIsNeitherStaleNorOfAnotherOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.till.finds = func(outbound.Question) outbound.Findings {
-		return outbound.Findings{Finding: outbound.FindingNotFound, Native: []byte(`{"code":"1150"}`)}
+		return outbound.Findings{Finding: payment.FindingNotFound, Native: []byte(`{"code":"1150"}`)}
 	}
 	must(t)(w.Payments().Search(t.Context(), w.order("S")))
 	must(t)(w.Payments().Pay(t.Context(), w.order("S")))
 	w.till.finds = func(q outbound.Question) outbound.Findings {
-		return outbound.Findings{Finding: outbound.FindingFound, Native: []byte(`{"code":"0000"}`), Evidence: payment.Evidence{OrderID: q.OrderID}}
+		return outbound.Findings{Finding: payment.FindingFound, Native: []byte(`{"code":"0000"}`), Evidence: payment.Evidence{OrderID: q.OrderID}}
 	}
 	if reply, err := w.Payments().Search(t.Context(), w.order("S")); err != nil || string(reply.Body) != `{"code":"0000"}` {
 		t.Errorf("after the payment: %s, %v", reply.Body, err)
 	}
 	w.till.finds = func(outbound.Question) outbound.Findings {
-		return outbound.Findings{Finding: outbound.FindingFound, Native: []byte(`{"code":"0000"}`), Evidence: payment.Evidence{OrderID: "other"}}
+		return outbound.Findings{Finding: payment.FindingFound, Native: []byte(`{"code":"0000"}`), Evidence: payment.Evidence{OrderID: "other"}}
 	}
 	if _, err := w.Payments().Search(t.Context(), w.order("S9")); fault.CodeOf(err) != "provider_invalid_response" {
 		t.Errorf("a record of another order: %v", err)

@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/failpoint"
 	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/inbound"
 	"github.com/payrack/payrack/ports/outbound"
@@ -16,6 +19,10 @@ type payments struct{ *App }
 
 // Pay starts a payment, or answers for the one that the same keys started before.
 func (a payments) Pay(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
+	return a.patient(ctx, c, a.pay)
+}
+
+func (a payments) pay(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
 	id := payment.ID(a.IDs.New())
 	session, err := a.Providers.Open(ctx, outbound.Route{Type: c.Type, Payment: id, Store: storeOf(c)})
 	if fault.KindOf(err) == fault.Unavailable {
@@ -26,18 +33,11 @@ func (a payments) Pay(ctx context.Context, c inbound.Native) (inbound.Reply, err
 	}
 	defer session.Close()
 
-	form, err := session.Form(catalogue.Pay, c.Request)
+	d, err := a.draft(ctx, session, catalogue.Pay, c)
 	if err != nil {
 		return inbound.Reply{}, err
 	}
-	promises, _ := session.Type().Find(catalogue.Pay)
-	set, err := a.credentials(ctx, c, session.Type(), form)
-	if err != nil {
-		return inbound.Reply{}, err
-	}
-	d := draft{command: c, form: form, set: set, described: session.Type(), promises: promises}
-
-	change, err := a.intent(ctx, id, d)
+	change, err := a.intent(ctx, id, 1, d)
 	if err != nil {
 		return inbound.Reply{}, err
 	}
@@ -47,7 +47,16 @@ func (a payments) Pay(ctx context.Context, c inbound.Native) (inbound.Reply, err
 
 	// The intent is durable before the first byte leaves: if this process dies in the next line, recovery
 	// still knows which payment to ask about.
+	failpoint.Hit("b")
+	failpoint.During("c")
 	committed, err := a.Ledger.Commit(context.WithoutCancel(ctx), change)
+	if err == nil && committed.Loss == outbound.LostAttempt {
+		// The order number was used before: the provider must not take this attempt for that one.
+		if change, err = a.intent(ctx, id, committed.Attempts+1, d); err != nil {
+			return inbound.Reply{}, err
+		}
+		committed, err = a.Ledger.Commit(context.WithoutCancel(ctx), change)
+	}
 	switch {
 	case err != nil:
 		a.abandon(ctx, change.Record)
@@ -56,49 +65,53 @@ func (a payments) Pay(ctx context.Context, c inbound.Native) (inbound.Reply, err
 		return a.execute(ctx, session, change.Record, d)
 	case committed.Loss == outbound.LostClaim:
 		finished()
-		return a.again(ctx, session, committed.Claim, change.Claims, d)
+		return a.again(ctx, session, committed.Claims, change, d)
 	default:
 		return a.taken(ctx, committed.Payment, d)
 	}
 }
 
-// draft is a request that was read and may be sent.
-type draft struct {
-	command   inbound.Native
-	form      outbound.Form
-	set       credentialSet
-	described catalogue.Type
-	promises  catalogue.Operation
-}
-
 // intent makes the change that must be durable before anything is sent.
-func (a payments) intent(ctx context.Context, id payment.ID, d draft) (outbound.Change, error) {
+func (a payments) intent(ctx context.Context, id payment.ID, attempt int, d draft) (outbound.Change, error) {
 	now := a.Clock.Now()
 	p := payment.Payment{
 		ID: id, Company: d.command.Principal.Company, Environment: d.command.Environment, Store: d.set.store,
 		Type: d.described.Name, Provider: d.described.Provider, Account: d.set.account, Wire: d.set.wire,
-		OrderNumber: d.form.OrderNumber, Amount: d.form.Amount, Capture: d.form.Capture == nil || *d.form.Capture,
+		OrderNumber: d.form.OrderNumber, Attempt: attempt, Amount: d.form.Amount, Capture: d.form.Capture == nil || *d.form.Capture,
+		ReturnURL: d.form.ReturnURL, CancelURL: d.form.CancelURL, Mandate: d.mandate,
 		CredentialRef: d.set.ref, Release: releaseOf(d.described),
 	}
-	o, err := a.operation(ctx, p, d, payment.KindPay)
+	o, err := a.operation(ctx, p, d, payment.KindPay, p.Amount)
 	if err != nil {
 		return outbound.Change{}, err
 	}
+	o.OrderID = orderID(p)
 	r, err := payment.Begin(p, o, now)
 	if err != nil {
 		return outbound.Change{}, err
 	}
-	change := chained(r, "payment.sending", now)
+	change := chainedWith(r, "payment.sending", now, d.asked)
 	change.NewOperation = true
 	change.Claims = a.claims(r, d)
 	return change, nil
 }
 
+// orderID is the order number that the provider is told: another one for each attempt, so that a search never takes an
+// earlier attempt's charge for this one's.
+func orderID(p payment.Payment) string {
+	if p.Attempt <= 1 {
+		return p.OrderNumber
+	}
+	return p.OrderNumber + "-" + strconv.Itoa(p.Attempt)
+}
+
 // operation is one call that may be sent until its deadline.
-func (a *App) operation(ctx context.Context, p payment.Payment, d draft, k payment.Kind) (payment.Operation, error) {
+func (a *App) operation(
+	ctx context.Context, p payment.Payment, d draft, k payment.Kind, amount money.Amount,
+) (payment.Operation, error) {
 	o := payment.Operation{
-		ID: payment.OperationID(a.IDs.New()), Payment: p.ID, Kind: k, Amount: p.Amount,
-		OrderID: p.OrderNumber, RequestID: d.form.RequestID, OwnerBoot: a.Boot,
+		ID: payment.OperationID(a.IDs.New()), Payment: p.ID, Kind: k, Amount: amount,
+		RequestID: d.form.RequestID, OwnerBoot: a.Boot,
 		SendDeadline: a.Clock.Now().Add(d.promises.MaxDuration + a.SendMargin),
 		Release:      releaseOf(d.described), TraceID: d.command.TraceID,
 	}

@@ -37,7 +37,7 @@ func TestTheIntentIsDurableBeforeTheProviderIsCalled(t *testing.T) {
 	if r.Payment.State != payment.Succeeded || r.Payment.Captured != 100 || r.Payment.ProviderTransaction != "tx-A1" || r.Payment.Version != 2 {
 		t.Errorf("%+v", r.Payment)
 	}
-	entries, err := w.ledger.Journal(t.Context(), r.Payment.Stream(), 0, 10)
+	entries, err := w.Journal.Entries(t.Context(), r.Payment.Stream(), 0, 10)
 	if err != nil || len(entries) != 2 || entries[1].Prev != entries[0].Hash || entries[1].Hash != r.Payment.Chain || !entries[0].Verify() || !entries[1].Verify() {
 		t.Errorf("journal: %+v, %v", entries, err)
 	}
@@ -208,7 +208,7 @@ func TestAFencedOwnerAnswersFromTheRow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.till.answers = func(ctx context.Context, i outbound.Instruction) outbound.Answer {
-		if _, err := w.ledger.Fence(ctx, "boot-2", []string{"boot-1"}, 10); err != nil {
+		if _, err := w.ledger.Fence(ctx, "boot-2", 10); err != nil {
 			t.Error(err)
 		}
 		return approved(ctx, i)

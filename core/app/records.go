@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/payrack/payrack/core/access"
+	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/inbound"
 	"github.com/payrack/payrack/ports/outbound"
@@ -14,7 +15,22 @@ type records struct{ *App }
 
 // Get returns a company's payment.
 func (a records) Get(ctx context.Context, p access.Principal, id payment.ID) (payment.Record, error) {
-	return a.Ledger.Load(ctx, p.Company, id)
+	r, err := a.Ledger.Load(ctx, p.Company, id)
+	if err == nil && (r.Operation.State == payment.OperationUnknown || r.Payment.State == payment.RequiresAction) {
+		a.pull(ctx, r) // somebody waits for it
+	}
+	return r, err
+}
+
+// Events returns what happened to a company's payment, oldest first.
+func (a records) Events(
+	ctx context.Context, p access.Principal, id payment.ID, after int64, limit int,
+) ([]journal.Entry, error) {
+	r, err := a.Ledger.Load(ctx, p.Company, id)
+	if err != nil {
+		return nil, err
+	}
+	return a.Journal.Entries(ctx, r.Payment.Stream(), after, limit)
 }
 
 // List returns a page of a company's payments, newest first.

@@ -3,8 +3,7 @@ package app
 import (
 	"context"
 
-	"github.com/payrack/payrack/core/payment"
-	"github.com/payrack/payrack/ports/outbound"
+	"github.com/payrack/payrack/core/fault"
 )
 
 // recovery implements inbound.Recovery.
@@ -16,25 +15,18 @@ func (a recovery) FenceDead(ctx context.Context) (int, error) {
 	const batch = 100
 	total := 0
 	for {
-		left, err := a.Ledger.Fence(ctx, a.Boot, nil, batch)
+		left, err := a.Ledger.Fence(ctx, a.Boot, batch)
 		if err != nil {
 			return total, err
 		}
 		for _, r := range left {
-			now := a.Clock.Now()
-			next, err := payment.Apply(r, payment.Answered{
-				At: now, Operation: r.Operation.ID, Epoch: r.Operation.Epoch, Known: payment.KnownNothing,
-			})
-			if err != nil {
-				continue // it was settled meanwhile
-			}
-			change := chained(next, eventName(next.Payment.State), now)
-			change.Version, change.Epoch = r.Payment.Version, r.Operation.Epoch
-			committed, err := a.Ledger.Commit(ctx, change)
-			if err != nil {
+			_, won, err := a.overdue(ctx, r)
+			switch {
+			case fault.KindOf(err) == fault.Conflict:
+				// it was settled meanwhile
+			case err != nil:
 				return total, err
-			}
-			if committed.Loss == outbound.NoLoss {
+			case won:
 				total++
 			}
 		}

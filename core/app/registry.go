@@ -36,6 +36,33 @@ func (a registry) AddCompany(ctx context.Context, c inbound.AddCompany) (company
 	return made, a.Reload(ctx)
 }
 
+// SaveCompany changes a company.
+func (a registry) SaveCompany(ctx context.Context, c inbound.SaveCompany) (company.Company, error) {
+	now, ok := a.index.Load().Company(c.ID)
+	if !ok {
+		return company.Company{}, fault.New(fault.NotFound, "company_not_found", "there is no such company; add it first")
+	}
+	if c.Name != nil {
+		if err := titled(*c.Name); err != nil {
+			return company.Company{}, err
+		}
+		now.Name = *c.Name
+	}
+	if c.Suspended != nil {
+		now.Suspended = *c.Suspended
+	}
+	if c.OnUnknown != nil {
+		if !c.OnUnknown.Valid() {
+			return company.Company{}, fault.New(fault.Invalid, "invalid_format", "on_unknown is reverse, hold, review or empty")
+		}
+		now.OnUnknown = *c.OnUnknown
+	}
+	if err := a.App.Options.Directory.SaveCompany(ctx, now); err != nil {
+		return company.Company{}, err
+	}
+	return now, a.Reload(ctx)
+}
+
 // AddStore adds a store to a company.
 func (a registry) AddStore(ctx context.Context, c inbound.AddStore) (company.Store, error) {
 	if err := named("id", string(c.ID), 20); err != nil {

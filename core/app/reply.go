@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"time"
 
@@ -20,33 +21,43 @@ const (
 	retryAfter   = 3 * time.Second
 )
 
+// stableWord is what a code for clients looks like; a gateway's number is none.
+var stableWord = regexp.MustCompile(`^[a-z][a-z0-9_]{2,63}$`)
+
 // final is the reply that is stored with the result and replayed byte for byte; nil while nothing is final.
-func final(p payment.Payment, answer outbound.Answer, d draft) []byte {
-	switch p.State {
-	case payment.Succeeded, payment.Authorized, payment.RequiresAction:
-		return native.Append(answer.Native)
-	case payment.Failed:
-		if p.Failure != payment.Declined {
+func final(r payment.Record, answer outbound.Answer, d draft) []byte {
+	switch r.Operation.State {
+	case payment.OperationSucceeded:
+		if r.Payment.State == payment.Reversing {
+			return nil // the promise is "not paid", whatever the provider answered
+		}
+	case payment.OperationFailed:
+		if r.Operation.Failure != payment.Declined {
 			return nil
 		}
-		return native.Append(answer.Native, native.Member{Name: labelMember, Value: d.described.MessageFrom})
-	case payment.Sending, payment.Capturing, payment.Voiding, payment.Refunding, payment.Unknown, payment.Reversing,
-		payment.Reversed, payment.Voided, payment.Refunded, payment.PartiallyRefunded, payment.Expired,
-		payment.Mismatch, payment.Review:
+	case payment.OperationSending, payment.OperationUnknown:
 		return nil
 	}
-	return nil
+	if d.command.Render != nil {
+		return d.command.Render(inbound.Rendering{
+			Record: r, WebURL: answer.WebURL, AppURL: answer.AppURL, ActionExpires: answer.ActionExpires,
+		})
+	}
+	if r.Operation.State == payment.OperationFailed {
+		return native.Append(answer.Native, native.Member{Name: labelMember, Value: d.described.MessageFrom})
+	}
+	return native.Append(answer.Native)
 }
 
 // reply answers for a result that was just committed.
 func (a *App) reply(r payment.Record, answer outbound.Answer, body []byte, d draft) (inbound.Reply, error) {
 	if body != nil {
-		return inbound.Reply{Payment: r.Payment.ID, State: r.Payment.State, Body: body}, nil
+		return inbound.Reply{Payment: r.Payment.ID, State: r.Payment.State, Record: r, Body: body}, nil
 	}
-	if r.Payment.State == payment.Failed {
+	if r.Operation.State == payment.OperationFailed && r.Operation.Failure == payment.NotSent {
 		return inbound.Reply{}, notSent(r.Payment, answer)
 	}
-	return pending(r.Payment, answer, d), nil
+	return pending(r, answer, d), nil
 }
 
 // notSent is the error for an operation that certainly moved nothing.
@@ -61,61 +72,125 @@ func notSent(p payment.Payment, answer outbound.Answer) error {
 		f.Message = "the request breaks a rule of the provider and was not sent: " + answer.Detail
 	case "unsupported":
 		f.Kind, f.Code, f.RetryAfter = fault.Unsupported, "unsupported", 0
+		if stableWord.MatchString(answer.Evidence.Code) {
+			f.Code = answer.Evidence.Code // the plugin's own word for what it does not do
+		}
 		f.Message = "the provider does not do this and nothing was sent: " + answer.Detail
 	}
 	return f
 }
 
 // pending is the answer while nobody knows. It is never read as paid or as not paid.
-func pending(p payment.Payment, answer outbound.Answer, d draft) inbound.Reply {
-	r := inbound.Reply{
-		Class: inbound.ReplyPending, Payment: p.ID, State: p.State, MessageFrom: fromPlatform, RetryAfter: retryAfter,
+func pending(r payment.Record, answer outbound.Answer, d draft) inbound.Reply {
+	reply := inbound.Reply{
+		Class: inbound.ReplyPending, Payment: r.Payment.ID, State: r.Payment.State, Record: r, MessageFrom: fromPlatform,
+		RetryAfter: retryAfter,
 	}
 	if answer.Known == payment.KnownNothing && len(answer.Native) > 0 {
 		// Only members that claim nothing: a client that reads nothing but the code must not hear "paid".
-		r.Body, r.MessageFrom = answer.Native, d.described.MessageFrom
+		reply.Body, reply.MessageFrom = answer.Native, d.described.MessageFrom
 	}
-	return r
+	return reply
 }
 
-// fromRow answers for a payment as it stands in the ledger.
+// fromRow answers for an operation as it stands in the ledger.
 func (a *App) fromRow(ctx context.Context, r payment.Record, d draft) (inbound.Reply, error) {
 	stored, err := a.Ledger.Load(ctx, r.Payment.Company, r.Payment.ID)
 	if err != nil {
 		// It was sent: whatever keeps us from reading, the outcome is open for the client.
-		return pending(r.Payment, outbound.Answer{}, d), nil //nolint:nilerr // see above
+		return pending(r, outbound.Answer{}, d), nil //nolint:nilerr // see above
+	}
+	if stored.Operation.ID != r.Operation.ID {
+		// Another operation follows this one already. What it left is read by the request's own keys.
+		if keys := a.claimKeys(r.Payment, r.Operation.Kind, d); len(keys) > 0 {
+			held, err := a.Ledger.Claimed(ctx, keys)
+			if err == nil && len(held) > 0 && held[0].Record.Operation.ID == r.Operation.ID {
+				return a.standing(ctx, held[0].Record, d)
+			}
+		}
+		if stored.Payment.State.Promise() != payment.NotPaid {
+			return pending(stored, outbound.Answer{}, d), nil
+		}
+		return a.reversing(stored, d), nil
 	}
 	return a.standing(ctx, stored, d)
 }
 
-// standing is the answer that a payment gives now to the request that started it.
+// standing is the answer that an operation gives now to the request that started it.
 func (a *App) standing(ctx context.Context, r payment.Record, d draft) (inbound.Reply, error) {
-	p := r.Payment
-	if len(r.Operation.SealedReply) > 0 {
-		body, err := a.Secrets.Open(ctx, storedReply(p, r.Operation.ID), r.Operation.SealedReply)
-		if err != nil {
+	p, o := r.Payment, r.Operation
+	reply := inbound.Reply{Payment: p.ID, State: p.State, Record: r, Replayed: true}
+	var body []byte
+	if len(o.SealedReply) > 0 {
+		var err error
+		if body, err = a.Secrets.Open(ctx, storedReply(p, o.ID), o.SealedReply); err != nil {
 			return inbound.Reply{}, err
 		}
-		return inbound.Reply{Payment: p.ID, State: p.State, Body: body, Replayed: true}, nil
 	}
-	switch p.State {
-	case payment.Sending, payment.Unknown, payment.Mismatch, payment.Review, payment.Capturing, payment.Voiding,
-		payment.Refunding, payment.RequiresAction, payment.Authorized, payment.Succeeded, payment.Refunded,
-		payment.PartiallyRefunded:
-		return pending(p, outbound.Answer{}, d), nil
-	case payment.Reversing, payment.Reversed, payment.Voided, payment.Expired:
-		body := native.Append(d.promises.Bodies[catalogue.Reversing],
-			native.Member{Name: "status", Value: string(p.State)},
-			native.Member{Name: "payment_id", Value: string(p.ID)},
-			native.Member{Name: labelMember, Value: fromPlatform})
-		return inbound.Reply{Payment: p.ID, State: p.State, Body: body}, nil
-	case payment.Failed:
-		return inbound.Reply{}, &fault.Error{
-			Kind: fault.Conflict, Code: "not_charged", Payment: string(p.ID),
-			Message: "this payment was not charged; start a new one with a new request id",
-		}
+	switch {
+	case p.State == payment.Reversing, p.State == payment.Reversed:
+		// The promise is "not paid" from its commit on, whatever is still open.
+		a.pull(ctx, r)
+		return a.reversing(r, d), nil
+	case o.Open():
+		// The words of a provider that did not decide stay beside ours, and whoever asks pulls the next check forward.
+		a.pull(ctx, r)
+		return pending(r, outbound.Answer{Native: body}, d), nil
+	case len(body) > 0:
+		reply.Body = body
+		return reply, nil
+	case o.State == payment.OperationFailed && o.Failure == payment.NotSent:
+		return inbound.Reply{}, notSent(p, outbound.Answer{})
+	case o.State == payment.OperationFailed:
+		return a.notDone(r, d)
+	case p.State == payment.Review:
+		return pending(r, outbound.Answer{}, d), nil
 	}
-	return pending(p, outbound.Answer{}, d), nil
+	// A search settled it, and the provider's record does not give an answer in its own shape.
+	reply.Body = settledBody(r, d)
+	return reply, nil
+}
+
+// notDone answers for an operation that had no effect, and of which the provider never said so itself.
+func (a *App) notDone(r payment.Record, d draft) (inbound.Reply, error) {
+	if d.command.Render != nil {
+		return inbound.Reply{
+			Payment: r.Payment.ID, State: r.Payment.State, Record: r, Replayed: true,
+			Body: d.command.Render(inbound.Rendering{Record: r}),
+		}, nil
+	}
+	code, message := "not_charged", "this payment was not charged; start a new one with a new request id"
+	if r.Operation.Kind != payment.KindPay && r.Operation.Kind != payment.KindConfirm {
+		code, message = "not_done", "this "+string(r.Operation.Kind)+" had no effect; send it again with a new request id"
+	}
+	return inbound.Reply{}, &fault.Error{Kind: fault.Conflict, Code: code, Payment: string(r.Payment.ID), Message: message}
+}
+
+// reversing tells "not paid" in the provider's shape: any late charge is given back.
+func (a *App) reversing(r payment.Record, d draft) inbound.Reply {
+	p := r.Payment
+	reply := inbound.Reply{Payment: p.ID, State: p.State, Record: r}
+	if d.command.Render != nil {
+		reply.Body = d.command.Render(inbound.Rendering{Record: r})
+		return reply
+	}
+	pay, _ := d.described.Find(catalogue.Pay)
+	reply.Body = native.Append(pay.Bodies[catalogue.Reversing],
+		native.Member{Name: "status", Value: string(p.State)},
+		native.Member{Name: "payment_id", Value: string(p.ID)},
+		native.Member{Name: labelMember, Value: fromPlatform})
+	return reply
+}
+
+// settledBody is the answer for an operation that a search or two people settled.
+func settledBody(r payment.Record, d draft) []byte {
+	if d.command.Render != nil {
+		return d.command.Render(inbound.Rendering{Record: r})
+	}
+	return native.Append(nil,
+		native.Member{Name: "status", Value: string(r.Payment.State)},
+		native.Member{Name: "payment_id", Value: string(r.Payment.ID)},
+		native.Member{Name: labelMember, Value: fromPlatform})
 }
 
 // eventName is the journal's and the webhooks' word for a state that was reached.

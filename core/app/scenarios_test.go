@@ -30,15 +30,18 @@ func TestScenarios(t *testing.T) {
 			case inboundtest.LosesIt:
 				return outbound.Answer{}
 			case inboundtest.TakesSilently:
-				charges[i.Operation.OrderID]++
+				charges[i.Payment.OrderNumber]++
 				return outbound.Answer{}
 			case inboundtest.Approves:
 			}
-			charges[i.Operation.OrderID]++
+			charges[i.Payment.OrderNumber]++
 			return approved(ctx, i)
 		}
-		w.till.finds = func(outbound.Question) outbound.Findings {
-			return outbound.Findings{Finding: outbound.FindingFound, Native: []byte(`{"code":"0000"}`)}
+		w.till.finds = func(q outbound.Question) outbound.Findings {
+			if q.Resolve { // these scenarios end before anything is resolved
+				return outbound.Findings{Failed: true, Reason: "timeout"}
+			}
+			return outbound.Findings{Finding: payment.FindingFound, Native: []byte(`{"code":"0000"}`)}
 		}
 		var requests atomic.Int64
 		return inboundtest.Subject{

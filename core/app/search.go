@@ -31,7 +31,11 @@ func (a payments) Search(ctx context.Context, c inbound.Native) (inbound.Reply, 
 		return inbound.Reply{}, err
 	}
 	promises, _ := described.Find(catalogue.Search)
-	known := a.known(ctx, c, described, set, form)
+	ours := a.known(ctx, c, described, set, form)
+	known, orderID := ours.Payment, form.OrderNumber
+	if ours.Operation.OrderID != "" {
+		orderID = ours.Operation.OrderID // a later attempt has another order id at the provider
+	}
 
 	key := a.Secrets.Fingerprint([]byte(strings.Join([]string{
 		"search", string(c.Principal.Company), string(c.Environment), described.Name, described.Version, set.account,
@@ -46,17 +50,17 @@ func (a payments) Search(ctx context.Context, c inbound.Native) (inbound.Reply, 
 		return session.Ask(ctx, outbound.Question{
 			Environment: c.Environment, Account: set.account, Wire: set.wire,
 			Credential: set.plain, CredentialRef: set.ref,
-			OrderID: form.OrderNumber, TransactionID: form.TransactionID, RequestID: form.RequestID, Form: form,
+			OrderID: orderID, TransactionID: form.TransactionID, RequestID: form.RequestID, Form: form,
 		})
 	})
 	if err != nil {
 		return inbound.Reply{}, fault.Wrap(fault.Unavailable, "client_gone", "the client left before the search ended", err)
 	}
-	reply := inbound.Reply{Payment: known.ID, State: known.State}
+	reply := inbound.Reply{Payment: known.ID, State: known.State, Record: ours}
 	switch {
-	case otherOrder(found, form):
+	case otherOrder(found, orderID):
 		return inbound.Reply{}, searchFailed(outbound.Findings{Failed: true, Reason: "bad_answer"})
-	case len(found.Native) > 0 && (found.Failed || found.Finding == outbound.FindingNotFound):
+	case len(found.Native) > 0 && (found.Failed || found.Finding == payment.FindingNotFound):
 		reply.Body = native.Append(found.Native, native.Member{Name: labelMember, Value: described.MessageFrom})
 	case len(found.Native) > 0:
 		reply.Body = native.Append(found.Native)
@@ -67,26 +71,26 @@ func (a payments) Search(ctx context.Context, c inbound.Native) (inbound.Reply, 
 }
 
 // otherOrder reports whether the provider answered about another order than it was asked for.
-func otherOrder(found outbound.Findings, f outbound.Form) bool {
+func otherOrder(found outbound.Findings, asked string) bool {
 	named := found.Evidence.OrderID
-	return named != "" && f.OrderNumber != "" && named != f.OrderNumber
+	return named != "" && asked != "" && named != asked
 }
 
 // known is our own payment that the search is about, if there is one; a search works without.
 func (a payments) known(
 	ctx context.Context, c inbound.Native, t catalogue.Type, set credentialSet, f outbound.Form,
-) payment.Payment {
+) payment.Record {
 	if f.OrderNumber == "" {
-		return payment.Payment{}
+		return payment.Record{}
 	}
-	r, err := a.Ledger.ByOrder(ctx, outbound.OrderKey{
+	r, err := a.Ledger.Find(ctx, outbound.Key{
 		Company: c.Principal.Company, Environment: c.Environment, Provider: t.Provider,
 		Account: set.account, OrderNumber: f.OrderNumber,
 	})
 	if err != nil {
-		return payment.Payment{}
+		return payment.Record{}
 	}
-	return r.Payment
+	return r
 }
 
 // searchFailed says why a search brought nothing.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/inbound"
 	"github.com/payrack/payrack/ports/outbound"
 )
@@ -17,8 +18,8 @@ func TestSearchPassesTheProvidersRecordThrough(t *testing.T) {
 		body  string
 		code  string
 	}{
-		"found":          {found: outbound.Findings{Finding: outbound.FindingFound, Native: []byte(`{"id":2019049910005496810}`)}, body: `{"id":2019049910005496810}`},
-		"not found":      {found: outbound.Findings{Finding: outbound.FindingNotFound, Native: []byte(`{"code":"1150"}`)}, body: `{"code":"1150","message_from":"TILL"}`},
+		"found":          {found: outbound.Findings{Finding: payment.FindingFound, Native: []byte(`{"id":2019049910005496810}`)}, body: `{"id":2019049910005496810}`},
+		"not found":      {found: outbound.Findings{Finding: payment.FindingNotFound, Native: []byte(`{"code":"1150"}`)}, body: `{"code":"1150","message_from":"TILL"}`},
 		"refused":        {found: outbound.Findings{Failed: true, Reason: "auth", Native: []byte(`{"code":"1106"}`)}, body: `{"code":"1106","message_from":"TILL"}`},
 		"unreadable":     {found: outbound.Findings{Failed: true, Reason: "bad_answer"}, code: "provider_invalid_response"},
 		"no answer":      {found: outbound.Findings{Failed: true, Reason: "timeout"}, code: "provider_timeout"},
@@ -50,7 +51,7 @@ func TestEqualSearchesShareOne(t *testing.T) {
 	w := newWorld(t)
 	w.till.finds = func(outbound.Question) outbound.Findings {
 		time.Sleep(20 * time.Millisecond)
-		return outbound.Findings{Finding: outbound.FindingFound, Native: []byte(`{}`)}
+		return outbound.Findings{Finding: payment.FindingFound, Native: []byte(`{}`)}
 	}
 	var wait sync.WaitGroup
 	for range 100 {

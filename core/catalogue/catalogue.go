@@ -2,7 +2,11 @@
 // the platform: payment types, columns, routes and native answers all come from here.
 package catalogue
 
-import "time"
+import (
+	"time"
+
+	"github.com/payrack/payrack/core/money"
+)
 
 // Kind names an operation.
 type Kind string
@@ -27,6 +31,9 @@ type Type struct {
 	MessageFrom string
 	// Credential is the JSON Schema of a stored credential set.
 	Credential []byte
+	// ChecksMandates and EndsMandates say whether a stored approval can be asked about, and ended.
+	ChecksMandates bool
+	EndsMandates   bool
 	// AccountMember and WireMember are the members of a credential set with those roles, or "".
 	AccountMember string
 	WireMember    string
@@ -49,7 +56,11 @@ type Operation struct {
 	Answer  []byte
 	Aliases []Route
 	// MovesMoney is true if a success takes, holds, gives back or releases money.
-	MovesMoney       bool
+	MovesMoney bool
+	// Attended is true if the columns take a one-time code: the payer stands at a till and waits.
+	Attended bool
+	// Redirects is true if the columns take a URL to which the payer comes back.
+	Redirects        bool
 	OrderIDUnique    bool
 	IdempotentReplay bool
 	FoundByOrderID   bool
@@ -92,4 +103,25 @@ func (t Type) Find(k Kind) (Operation, bool) {
 		}
 	}
 	return Operation{}, false
+}
+
+// Values are what a provider-neutral request asks for. They are written into the columns of an operation by
+// their roles; a member that the columns have no role for must be zero, but for ids, which are left out then.
+type Values struct {
+	Amount      money.Amount
+	OrderNumber string
+	// Transaction is the provider's id of the charge, for a follow-up.
+	Transaction string
+	// RequestID is used where the columns demand one.
+	RequestID   string
+	Capture     *bool
+	Code        string
+	Mandate     string
+	ReturnURL   string
+	CancelURL   string
+	Description string
+	// Credential is the request's own credential set, a JSON object, or nil.
+	Credential []byte
+	// Columns is a JSON object with the provider's own columns beside the values, or nil.
+	Columns []byte
 }

@@ -24,11 +24,32 @@ const (
 // Valid reports whether the word is one of the two; words are checked where they come in.
 func (e Environment) Valid() bool { return e == Live || e == Test }
 
+// OnUnknown says what happens to a payment whose outcome is still unknown when the decision is due.
+type OnUnknown string
+
+// The policies. The empty one leaves it to the kind of payment: a payer who stands at a till is told "not paid" and the charge is
+// reversed if it landed; one who pays in a web shop waits.
+const (
+	OnUnknownDefault OnUnknown = ""
+	// Reverse promises "not paid" and gives back what landed.
+	Reverse OnUnknown = "reverse"
+	// Hold keeps asking.
+	Hold OnUnknown = "hold"
+	// ToReview leaves it to people.
+	ToReview OnUnknown = "review"
+)
+
+// Valid reports whether the word is one of them.
+func (p OnUnknown) Valid() bool {
+	return p == OnUnknownDefault || p == Reverse || p == Hold || p == ToReview
+}
+
 // Company is a tenant.
 type Company struct {
 	ID        ID
 	Name      string
 	Suspended bool
+	OnUnknown OnUnknown
 	CreatedAt time.Time
 }
 

@@ -37,6 +37,7 @@ type Index struct {
 	companies   map[company.ID]company.Company
 	stores      map[StoreKey]company.Store
 	credentials map[CredentialKey]credential.Credential
+	byID        map[credential.ID]credential.Credential
 	clients     map[string]access.Client
 }
 
@@ -47,6 +48,7 @@ func NewIndex(s Snapshot) *Index {
 		companies:   make(map[company.ID]company.Company, len(s.Companies)),
 		stores:      make(map[StoreKey]company.Store, len(s.Stores)),
 		credentials: make(map[CredentialKey]credential.Credential, len(s.Credentials)),
+		byID:        make(map[credential.ID]credential.Credential, len(s.Credentials)),
 		clients:     make(map[string]access.Client, len(s.Clients)),
 	}
 	for _, c := range s.Companies {
@@ -57,6 +59,7 @@ func NewIndex(s Snapshot) *Index {
 	}
 	for _, c := range s.Credentials {
 		x.credentials[CredentialKey{c.Company, c.Store, c.Type, c.Environment}] = c
+		x.byID[c.ID] = c
 	}
 	for _, c := range s.Clients {
 		x.clients[c.ID] = c
@@ -76,6 +79,12 @@ func (x *Index) Store(k StoreKey) (company.Store, bool) { s, ok := x.stores[k]; 
 // Credential finds a credential set, also one that is switched off.
 func (x *Index) Credential(k CredentialKey) (credential.Credential, bool) {
 	c, ok := x.credentials[k]
+	return c, ok
+}
+
+// CredentialByID finds a credential set by its own id, also one that is switched off: what was paid with it is settled with it.
+func (x *Index) CredentialByID(id credential.ID) (credential.Credential, bool) {
+	c, ok := x.byID[id]
 	return c, ok
 }
 

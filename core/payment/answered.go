@@ -9,6 +9,9 @@ import (
 
 var never time.Time //nolint:gochecknoglobals // the zero time, named; it is never assigned
 
+// heldLook is when to look after an authorization that names no end.
+const heldLook = 24 * time.Hour
+
 // payerLook is when to look after a payer who has been asked to act.
 const payerLook = 5 * time.Second
 
@@ -23,9 +26,9 @@ func answered(r Record, e Answered) (Record, error) {
 			// A "no" that names money or another order contradicts itself.
 			return inDoubt(r, e.At), nil
 		}
-		return undone(r, Declined, e.Evidence), nil
+		return undone(r, Declined, e.Evidence, e.At), nil
 	case KnownNotSent:
-		return undone(r, NotSent, e.Evidence), nil
+		return undone(r, NotSent, e.Evidence, e.At), nil
 	case KnownAction:
 		if r.Operation.Kind != KindPay || otherOrder(r, e.Evidence) {
 			return inDoubt(r, e.At), nil
@@ -101,18 +104,36 @@ func done(r Record, ev Evidence, at time.Time) (Record, error) {
 		return Record{}, fault.New(fault.Internal, "unknown_kind", "the state machine does not know this operation")
 	}
 	closed(&r, OperationSucceeded, "")
+	if p.State == Reversing {
+		// Part of it is back; the rest is given back next.
+		o.NextCheckAt = at
+	}
+	held(&r, at)
 	return r, nil
 }
 
+// held plans the first look at an authorization: when the provider says that it ends, or a day later.
+func held(r *Record, at time.Time) {
+	if r.Payment.State != Authorized {
+		return
+	}
+	r.Operation.NextCheckAt = at.Add(heldLook)
+	if ends := r.Payment.AuthorizationEnds; ends.After(at) {
+		r.Operation.NextCheckAt = ends
+	}
+}
+
 // undone records that the open operation had no effect and will have none.
-func undone(r Record, why Failure, ev Evidence) Record {
+func undone(r Record, why Failure, ev Evidence, at time.Time) Record {
 	p, o := &r.Payment, &r.Operation
 	switch o.Kind {
 	case KindConfirm:
 		if why == NotSent {
 			// The payer's approval still stands: the same confirm may be sent.
 			p.State = RequiresAction
-			break
+			closed(&r, OperationFailed, why)
+			o.NextCheckAt = at.Add(payerLook)
+			return r
 		}
 		p.State, p.Failure = Failed, why
 	case KindPay:
@@ -144,17 +165,20 @@ func undone(r Record, why Failure, ev Evidence) Record {
 	p.DeclineCode = ev.DeclineCode
 	closed(&r, OperationFailed, why)
 	if p.State == Reversing {
-		r.Operation.NextCheckAt = r.Operation.UpdatedAt
+		// What was not given back is tried again, ever more slowly. It is never given up without a person.
+		delay, _ := AttemptDelay(o.Attempt)
+		o.NextCheckAt = at.Add(delay)
 	}
+	held(&r, at)
+	watch(&r, at)
 	return r
 }
 
 // inDoubt records that nobody knows. A payment that begins becomes UNKNOWN; a follow-up keeps its state.
 func inDoubt(r Record, at time.Time) Record {
 	r.Operation.State = OperationUnknown
-	if delay, ok := CheckDelay(r.Operation.Checks); ok {
-		r.Operation.NextCheckAt = at.Add(delay)
-	}
+	delay, _ := CheckDelay(r.Operation.Checks, at.Sub(r.Operation.CreatedAt))
+	r.Operation.NextCheckAt = at.Add(delay)
 	if r.Payment.State == Sending {
 		r.Payment.State = Unknown
 	}

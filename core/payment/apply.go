@@ -23,7 +23,7 @@ func Apply(r Record, e Event) (Record, error) {
 	p.Version = r.Payment.Version + 1
 	p.UpdatedAt = e.happened()
 	next.Operation.UpdatedAt = e.happened()
-	if !next.Operation.Open() && settled(*p) {
+	if !next.Operation.Open() && Settled(*p) {
 		next.Operation.SealedCredential = nil
 	}
 	return next, nil
@@ -53,20 +53,28 @@ func react(r Record, e Event) (Record, error) {
 	case ReverseWanted:
 		return reverseWanted(r, e)
 	case GaveUp:
-		if err := owned(r, e.Operation, e.Epoch); err != nil {
-			return Record{}, err
-		}
-		if r.Operation.State != OperationUnknown {
-			return Record{}, fault.New(fault.Conflict, "not_in_doubt", "the operation is not in doubt")
-		}
-		r.Payment.State, r.Operation.NextCheckAt = Review, never
-		return r, nil
+		return gaveUp(r, e)
 	case Reviewed:
 		return reviewed(r, e)
 	case OrphanFound:
 		return orphanFound(r, e)
 	}
 	return Record{}, fault.New(fault.Internal, "unknown_event", "the state machine does not know this event")
+}
+
+// gaveUp hands a payment to people: its operation stays in doubt, or the money of a broken promise cannot be given back.
+func gaveUp(r Record, e GaveUp) (Record, error) {
+	stuck := r.Payment.State == Reversing && !r.Operation.Open() && r.Operation.ID == e.Operation && r.Operation.Epoch == e.Epoch
+	if !stuck {
+		if err := owned(r, e.Operation, e.Epoch); err != nil {
+			return Record{}, err
+		}
+		if r.Operation.State != OperationUnknown {
+			return Record{}, fault.New(fault.Conflict, "not_in_doubt", "the operation is not in doubt")
+		}
+	}
+	r.Payment.State, r.Operation.NextCheckAt = Review, never
+	return r, nil
 }
 
 // owned refuses everybody but the owner of this very operation's present epoch.
@@ -80,9 +88,9 @@ func owned(r Record, id OperationID, epoch int64) error {
 	return nil
 }
 
-// settled reports whether the request's own credential can never be needed again. A payment that was told "not
+// Settled reports whether the request's own credential can never be needed again. A payment that was told "not
 // charged" after a doubt stays on the watch list: if the charge turns up after all, it must be given back.
-func settled(p Payment) bool {
+func Settled(p Payment) bool {
 	switch p.State {
 	case Failed:
 		return p.Failure != NotCharged

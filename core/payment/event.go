@@ -64,6 +64,15 @@ type Searched struct {
 	Evidence  Evidence
 	// WatchedMS is the time that this check adds to what was really watched.
 	WatchedMS int64
+	// Absent counts this check as one of those that did not find the operation after all must have landed. Any other
+	// check begins the count anew.
+	Absent bool
+	// KeepAbsences leaves the count as it is: the check came too soon after the last one to count.
+	KeepAbsences bool
+	// Pulled says that somebody asked before the check was due: it does not use up one of the schedule.
+	Pulled bool
+	// NextIn is when to look again if nothing is settled; zero leaves it to the schedule.
+	NextIn time.Duration
 }
 
 // Observed is a look at the provider while no operation is open, as for a payer who has not acted or an

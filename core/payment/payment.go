@@ -39,8 +39,10 @@ type Payment struct {
 	Provider string
 	Account  string
 	Wire     string
-	// OrderNumber is the company's; the provider's order id stands on the operation.
+	// OrderNumber is the company's; the provider's order id stands on the operation. Attempt counts the payments
+	// that were sent for it, from 1: a later one has another order id at the provider.
 	OrderNumber string
+	Attempt     int
 	// Amount asked for. Capture is false if it shall only be authorized.
 	Amount  money.Amount
 	Capture bool
@@ -58,6 +60,11 @@ type Payment struct {
 	// ProviderTransaction is the provider's id of the charge.
 	ProviderTransaction string
 	AuthorizationEnds   time.Time
+	// ReturnURL and CancelURL are where the client wants its payer back from the wallet.
+	ReturnURL string
+	CancelURL string
+	// Mandate is the id of the stored approval that was charged, or that the payment brought.
+	Mandate string
 	// CredentialRef is id/revision of the stored credential, empty if the request brought its own.
 	CredentialRef string
 	// Release is name@version that the first call went to; for the record, it binds nothing.
@@ -103,6 +110,8 @@ type Operation struct {
 	OrderID string
 	// RequestID is the client's own id of the request, where it has one.
 	RequestID string
+	// RetryOf is the first operation of the same request, if that one was never sent and this one takes its place.
+	RetryOf OperationID
 	// Reversal marks a void or refund that keeps a promise of "not paid".
 	Reversal bool
 	// ProviderTransaction is the provider's id of this operation.
@@ -119,6 +128,12 @@ type Operation struct {
 	Checks      int
 	// WatchedMS is the time that was really watched since the send deadline, see settled rule 23a.
 	WatchedMS int64
+	// Absences counts the searches that did not find the operation after everything that was sent must have landed,
+	// AbsentMS is WatchedMS at the last of them.
+	Absences int
+	AbsentMS int64
+	// Attempt counts the operations that try to give one charge back, from 1; 0 without Reversal.
+	Attempt int
 	// Code and DeclineCode are the provider's word on this operation.
 	Code        string
 	DeclineCode string
@@ -127,7 +142,8 @@ type Operation struct {
 	TraceID string
 	// SealedCredential is the request's own credential, erased when the payment is settled.
 	SealedCredential []byte
-	// SealedReply is the stored reply.
+	// SealedReply is the stored reply of a closed operation; of an open one the words of a provider that did not decide,
+	// which become the reply if it turns out that nothing was charged.
 	SealedReply []byte
 	CreatedAt   time.Time
 	UpdatedAt   time.Time

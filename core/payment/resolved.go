@@ -1,6 +1,9 @@
 package payment
 
 import (
+	"slices"
+	"time"
+
 	"github.com/payrack/payrack/core/fault"
 )
 
@@ -26,9 +29,17 @@ func searched(r Record, e Searched) (Record, error) {
 	if o.State != OperationUnknown {
 		return Record{}, fault.New(fault.Conflict, "not_in_doubt", "the operation is not in doubt")
 	}
-	o.Checks++
+	if !e.Pulled {
+		o.Checks++
+	}
 	o.WatchedMS += e.WatchedMS
-	note(&r, e.Evidence)
+	switch {
+	case e.Absent:
+		o.Absences, o.AbsentMS = o.Absences+1, o.WatchedMS
+	case !e.KeepAbsences:
+		o.Absences, o.AbsentMS = 0, 0
+	}
+	note(&r, found(r, e.Evidence))
 	if r.Payment.State == Mismatch {
 		// Money was seen that nobody asked for. No search makes that right; it is reversed, or reviewed.
 		hold(&r, e.Evidence)
@@ -43,30 +54,56 @@ func searched(r Record, e Searched) (Record, error) {
 		}
 		return done(r, ev, e.At)
 	case VerdictNotDone:
-		return undone(r, NotCharged, e.Evidence), nil
+		return undone(r, NotCharged, e.Evidence, e.At), nil
 	case VerdictGone:
-		return gone(r), nil
+		return gone(r, e.At), nil
 	case VerdictLapsed:
-		return lapsed(r), nil
+		return lapsed(r, e.At), nil
 	case VerdictOpen:
 		return ask(r, e), nil
 	}
 	return ask(r, e), nil
 }
 
+// found is a search's evidence as the operation in doubt may keep it. A search names the charge; of a refund's own id it
+// says something only if exactly one is new.
+func found(r Record, ev Evidence) Evidence {
+	if r.Operation.Kind == KindPay || r.Operation.Kind == KindConfirm {
+		return ev
+	}
+	ev.ProviderTransaction = ""
+	if r.Operation.Kind != KindRefund {
+		return ev
+	}
+	for _, id := range ev.RefundIDs {
+		if slices.Contains(r.Operation.RefundIDsSeen, id) {
+			continue
+		}
+		if ev.ProviderTransaction != "" {
+			ev.ProviderTransaction = ""
+			return ev
+		}
+		ev.ProviderTransaction = id
+	}
+	return ev
+}
+
 // ask plans the next check, or gives up to a person when they are used up.
 func ask(r Record, e Searched) Record {
-	delay, ok := CheckDelay(r.Operation.Checks)
+	delay, ok := CheckDelay(r.Operation.Checks, e.At.Sub(r.Operation.CreatedAt))
 	if !ok {
 		r.Payment.State, r.Operation.NextCheckAt = Review, never
 		return r
+	}
+	if e.NextIn > 0 {
+		delay = min(delay, e.NextIn)
 	}
 	r.Operation.NextCheckAt = e.At.Add(delay)
 	return r
 }
 
 // gone: what was held or taken has been given back in full, by us or by the provider.
-func gone(r Record) Record {
+func gone(r Record, at time.Time) Record {
 	p := &r.Payment
 	switch p.State {
 	case Reversing:
@@ -89,11 +126,12 @@ func gone(r Record) Record {
 		return r
 	}
 	closed(&r, OperationSucceeded, "")
+	watch(&r, at)
 	return r
 }
 
 // lapsed: the provider says cancelled or expired.
-func lapsed(r Record) Record {
+func lapsed(r Record, at time.Time) Record {
 	p := &r.Payment
 	switch p.State {
 	case Capturing:
@@ -114,7 +152,18 @@ func lapsed(r Record) Record {
 		return r
 	}
 	closed(&r, OperationFailed, NotCharged)
+	watch(&r, at)
 	return r
+}
+
+// watch puts a payment that was told "not charged" on the watch list: a charge that turns up late is given back.
+func watch(r *Record, at time.Time) {
+	if r.Payment.State != Failed || r.Payment.Failure != NotCharged {
+		return
+	}
+	if delay, ok := WatchDelay(0); ok {
+		r.Operation.NextCheckAt = at.Add(delay)
+	}
 }
 
 // observed records a look at the provider while no operation is open.
@@ -122,7 +171,7 @@ func observed(r Record, e Observed) (Record, error) {
 	if r.Operation.Open() {
 		return Record{}, fault.New(fault.Conflict, "operation_open", "an operation of this payment is open")
 	}
-	note(&r, e.Evidence)
+	note(&r, found(r, e.Evidence))
 	r.Operation.NextCheckAt = e.NextAt
 	s := &r.Payment.State
 	switch {
@@ -144,13 +193,19 @@ func observed(r Record, e Observed) (Record, error) {
 func reverseWanted(r Record, e ReverseWanted) (Record, error) {
 	switch r.Payment.State {
 	case Unknown, Mismatch, RequiresAction:
+	case Failed:
+		// What was never sent may be sent again by the same request, until somebody was told "not paid".
+		if r.Payment.Failure != NotSent {
+			return Record{}, refused(r.Payment.State, "be cancelled")
+		}
+		r.Payment.Failure = ""
 	case Sending:
 		if r.Operation.State == OperationSending {
 			// The owner may still get its answer; it finds the promise already made.
 			r.Operation.Epoch++
 			r.Operation.State = OperationUnknown
 		}
-	case Authorized, Capturing, Voiding, Refunding, Succeeded, Failed, Reversing, Reversed, Voided, Refunded,
+	case Authorized, Capturing, Voiding, Refunding, Succeeded, Reversing, Reversed, Voided, Refunded,
 		PartiallyRefunded, Expired, Review:
 		return Record{}, fault.New(fault.Conflict, "not_allowed_in_state",
 			"a payment in state "+string(r.Payment.State)+" cannot be cancelled this way")

@@ -74,7 +74,7 @@ func Transitions() []Transition {
 		{Reversing, Review, "checks used up, or contradicting evidence"},
 
 		{Failed, Sending, "not sent before: the same request runs again as a new operation"},
-		{Failed, Reversing, "a late charge was found after \"not charged\""},
+		{Failed, Reversing, "a late charge was found after \"not charged\", or what was never sent was cancelled"},
 
 		{Review, Succeeded, "two people, with evidence"},
 		{Review, Authorized, "two people, with evidence"},

@@ -41,6 +41,8 @@ type Token struct {
 // Directory manages companies, stores, credentials and clients. Secrets are write-only.
 type Directory interface {
 	AddCompany(ctx context.Context, c AddCompany) (company.Company, error)
+	// SaveCompany changes a company; members that are nil stay as they are.
+	SaveCompany(ctx context.Context, c SaveCompany) (company.Company, error)
 	AddStore(ctx context.Context, c AddStore) (company.Store, error)
 	// PutCredential checks the set against the payment type's schema (fault.Invalid with Fields), seals it
 	// and adds or rotates it.
@@ -57,6 +59,15 @@ type Directory interface {
 type AddCompany struct {
 	ID   company.ID
 	Name string
+}
+
+// SaveCompany changes a company.
+type SaveCompany struct {
+	ID        company.ID
+	Name      *string
+	Suspended *bool
+	// OnUnknown is what happens to outcomes that stay unknown; empty for the default of the kind of payment.
+	OnUnknown *company.OnUnknown
 }
 
 // AddStore adds a store to a company.

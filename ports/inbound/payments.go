@@ -7,34 +7,82 @@ import (
 	"github.com/payrack/payrack/core/access"
 	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/journal"
+	"github.com/payrack/payrack/core/mandate"
 	"github.com/payrack/payrack/core/payment"
 )
 
-// Payments moves money and looks it up at providers.
+// Payments moves money and looks it up at providers. Every command comes in a provider's own columns (Native.Request)
+// or in neutral terms (Native.Neutral); both are the same use case.
 type Payments interface {
 	// Pay starts a payment, or answers for the one that the same keys started before.
 	Pay(ctx context.Context, c Native) (Reply, error)
+
+	// Confirm finishes a payment that the payer approved. One that is confirmed already answers with the stored reply.
+	Confirm(ctx context.Context, c Native) (Reply, error)
+
+	// Capture takes all or part of an authorized amount.
+	Capture(ctx context.Context, c Native) (Reply, error)
+
+	// Void gives up an authorization, or a charge that the provider can still cancel.
+	Void(ctx context.Context, c Native) (Reply, error)
+
+	// Refund gives back all or part of what was taken. At most one refund of a payment is open at a time.
+	Refund(ctx context.Context, c Native) (Reply, error)
+
+	// Cancel makes "not paid" the promise of a payment: one that is open or unknown is reversed whatever its
+	// outcome, an authorized or paid one is voided.
+	Cancel(ctx context.Context, c Native) (Reply, error)
 
 	// Search asks the provider what it knows and passes its record through.
 	Search(ctx context.Context, c Native) (Reply, error)
 }
 
-// Native is a request in a provider's own columns.
+// Native is a request in a provider's own columns, or in neutral terms.
 type Native struct {
 	Principal access.Principal
-	// Type is the payment type.
+	// Type is the payment type; empty for a neutral follow-up, which takes the payment's.
 	Type string
 	// Request is the native request, a JSON object that was read strictly (no duplicate members, valid
-	// UTF-8, bounded).
+	// UTF-8, bounded). Nil with Neutral.
 	Request []byte
+	// Neutral is the request in neutral terms, nil with Request.
+	Neutral *Neutral
 	// Store is nil if the request had no store_id member. "" and "0" are the company's own set.
 	Store *string
 	// Environment chosen by is_test.
 	Environment company.Environment
 	// IdempotencyKey of the header, empty without.
 	IdempotencyKey string
+	// Wait is how long the client wants to wait for an outcome (the header Prefer); nil for as long as it takes. The
+	// work goes on when the wait is over.
+	Wait *time.Duration
 	// TraceID of the request, for the record.
 	TraceID string
+	// Render makes the body of a final reply from the record that is being committed; it is stored with the result and
+	// replayed byte for byte. Nil: the body is the provider's own. It must be pure.
+	Render func(Rendering) []byte
+}
+
+// Neutral is a request in neutral terms.
+type Neutral struct {
+	// Payment that a follow-up is about; empty for Pay.
+	Payment payment.ID
+	// Mandate that Pay charges, empty for none.
+	Mandate mandate.ID
+	// Reason of a refund or a cancellation, for the record.
+	Reason string
+	// Values go into the columns of the operation. A zero Amount of a capture or refund is all that is left.
+	Values catalogue.Values
+}
+
+// Rendering is what a body is made from.
+type Rendering struct {
+	Record payment.Record
+	// WebURL and AppURL are what the payer opens, with REQUIRES_ACTION.
+	WebURL        string
+	AppURL        string
+	ActionExpires time.Time
 }
 
 // ReplyClass says how a reply is to be read.
@@ -54,6 +102,8 @@ type Reply struct {
 	// Payment that the reply concerns, empty for a search without one.
 	Payment payment.ID
 	State   payment.State
+	// Record as it stands, zero for a search without a payment of ours.
+	Record payment.Record
 	// Body is the answer in the provider's shape; with ReplyPending the provider's own members, or nil.
 	Body []byte
 	// MessageFrom is the provider's label, for a pending reply with members of the provider.
@@ -70,6 +120,33 @@ type Records interface {
 	Get(ctx context.Context, p access.Principal, id payment.ID) (payment.Record, error)
 	// List returns a page of a company's payments, newest first.
 	List(ctx context.Context, p access.Principal, q RecordsQuery) (RecordsPage, error)
+	// Events returns what happened to a company's payment, oldest first, starting after event number after.
+	Events(ctx context.Context, p access.Principal, id payment.ID, after int64, limit int) ([]journal.Entry, error)
+}
+
+// Mandates looks after stored approvals.
+type Mandates interface {
+	// Get returns a company's mandate as it is known here; fault.NotFound for anyone else's.
+	Get(ctx context.Context, p access.Principal, id mandate.ID) (mandate.Mandate, error)
+	// Check asks the provider whether the mandate can still be charged, and keeps the answer. card also tries the card behind it.
+	Check(ctx context.Context, p access.Principal, id mandate.ID, card bool) (mandate.Mandate, error)
+	// Expire ends the mandate at the provider. One that is dead already is no error.
+	Expire(ctx context.Context, p access.Principal, id mandate.ID) (mandate.Mandate, error)
+}
+
+// Notices takes what comes from outside about a payment. Nothing of it is believed: it leads to a question.
+type Notices interface {
+	// Return is the payer who comes back from a wallet. The provider is asked, an approved payment is confirmed
+	// exactly once, and the answer says where to send the payer. fault.NotFound for no such payment.
+	Return(ctx context.Context, id payment.ID) (ReturnTo, error)
+}
+
+// ReturnTo is where a payer is sent.
+type ReturnTo struct {
+	// URL of the client with the payment's ids appended; empty if the client gave none.
+	URL     string
+	Payment payment.ID
+	State   payment.State
 }
 
 // RecordsQuery filters a list; zero members do not filter.
@@ -99,9 +176,27 @@ type Catalogue interface {
 	All() []catalogue.Type
 }
 
-// Recovery finishes what a stopped process left. Its schedule is driven from outside.
+// Recovery finishes what stopped processes and unknown outcomes left. It is driven from outside, each second.
 type Recovery interface {
-	// FenceDead takes over the operations of process lives that have ended and records them as unknown.
-	// It returns how many.
+	// FenceDead gives this process's sign of life, takes over the operations of process lives that have ended and
+	// records them as unknown. It returns how many.
 	FenceDead(ctx context.Context) (int, error)
+	// ResolveDue claims what is due, asks the providers and does what follows: in the background, bounded. It returns how
+	// many it claimed.
+	ResolveDue(ctx context.Context) (int, error)
+	// Seal signs what was written to the journal since the last seal. It returns the number of entries.
+	Seal(ctx context.Context) (int, error)
+	// Review ends a payment that is in review, by two people. fault.Forbidden if they are one.
+	Review(ctx context.Context, c ReviewPayment) (payment.Record, error)
+}
+
+// ReviewPayment is the decision of two people.
+type ReviewPayment struct {
+	Payment  payment.ID
+	To       payment.State
+	Captured *int64
+	Refunded *int64
+	Actor    string
+	Approver string
+	Evidence string
 }

@@ -21,6 +21,9 @@ type Directory interface {
 	// AddCompany fails with fault.Conflict if the id is taken.
 	AddCompany(ctx context.Context, c company.Company) error
 
+	// SaveCompany replaces name, Suspended and OnUnknown of a company; fault.NotFound without it.
+	SaveCompany(ctx context.Context, c company.Company) error
+
 	// AddStore fails with fault.Conflict if the company has it already, fault.NotFound without the company.
 	AddStore(ctx context.Context, s company.Store) error
 

@@ -7,6 +7,7 @@ import (
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/journal"
+	"github.com/payrack/payrack/core/mandate"
 	"github.com/payrack/payrack/core/payment"
 )
 
@@ -24,26 +25,58 @@ type Ledger interface {
 	Commit(ctx context.Context, c Change) (Committed, error)
 
 	// Load returns a company's payment with its current operation. Another company's payment is
-	// fault.NotFound, so that nobody can probe for ids.
+	// fault.NotFound, so that nobody can probe for ids. An empty company stands for all of them: only the platform's
+	// own work (the payer's way back from a wallet, the operator's plane) asks so.
 	Load(ctx context.Context, co company.ID, id payment.ID) (payment.Record, error)
 
-	// ByOrder returns the live payment of an order, else the newest one; fault.NotFound if there is none.
-	ByOrder(ctx context.Context, k OrderKey) (payment.Record, error)
+	// Claimed returns what holds keys: each stored claim with its payment and the operation that it started, or the
+	// newest retry of that one (Operation.RetryOf), open or long closed. Keys that are free are left out.
+	Claimed(ctx context.Context, keys []ClaimKey) ([]Held, error)
+
+	// Find returns the live payment of an order, else the newest one, or the payment of a provider's transaction;
+	// fault.NotFound if there is none.
+	Find(ctx context.Context, k Key) (payment.Record, error)
 
 	// List returns a page, newest first.
 	List(ctx context.Context, q Query) (Page, error)
 
-	// Journal returns the entries of a stream in order, starting after entry number after.
-	Journal(ctx context.Context, stream string, after int64, limit int) ([]journal.Entry, error)
+	// Fence is the sign of life of the process life boot, and takes over what dead ones left. A life is dead where one
+	// process owns the ledger (SQLite) if it is another one, and where replicas share it (PostgreSQL) if it has given no
+	// sign for ReplicaLease by the database's clock. Of dead lives every SENDING operation gets the next epoch and
+	// boot as its owner, and is returned as it is then: the core records UNKNOWN. What else they had claimed
+	// (see Due) is due at once. limit bounds one call.
+	Fence(ctx context.Context, boot string, limit int) ([]payment.Record, error)
 
-	// Fence takes over, for the process life boot, every SENDING operation whose owner is listed in
-	// dead. With no list it takes those of all other boots that cannot be alive: every one where one process
-	// owns the ledger (SQLite), and where replicas share it (PostgreSQL) only those whose SendDeadline passed
-	// two seconds ago by the database's clock, so that no replica that is at work loses its call. It only
-	// raises the epoch and returns the records as they are now; the core then records UNKNOWN. limit bounds
-	// one call.
-	Fence(ctx context.Context, boot string, dead []string, limit int) ([]payment.Record, error)
+	// Due claims operations whose NextCheckAt has come, oldest first, and returns them with their payments: each
+	// gets the next epoch, boot as its owner, and NextCheckAt a lease away, so that no other replica takes it
+	// meanwhile. A claim changes neither the payment's version nor its journal. A SENDING operation is due when its
+	// SendDeadline has passed, never before. An operation of a payment that FAILED is on the watch list: its claim plans
+	// the next look by payment.WatchDelay of the time since UpdatedAt, and when that is used up the operation
+	// leaves the list and its SealedCredential is erased.
+	Due(ctx context.Context, q DueQuery) ([]payment.Record, error)
 }
+
+// ReplicaLease is how long a process life counts as alive after its last sign, where replicas share a ledger.
+const ReplicaLease = 10 * time.Second
+
+// DueQuery claims due operations.
+type DueQuery struct {
+	// Boot claims.
+	Boot string
+	// Payment claims the current operation of this payment alone, due or not, unless it is SENDING before its
+	// deadline, is not watched at all (NextCheckAt is zero), or was claimed less than PullPause ago. Empty for all that is due.
+	Payment payment.ID
+	// Limit of claims, at least 1.
+	Limit int
+	// PerAccount bounds the claims of one provider account in one second of the database's clock, over all
+	// replicas; 0 for no bound.
+	PerAccount int
+	// Lease of a claim.
+	Lease time.Duration
+}
+
+// PullPause is how long a payment that was claimed is not pulled forward again.
+const PullPause = 2 * time.Second
 
 // Change is one durable write.
 type Change struct {
@@ -51,12 +84,19 @@ type Change struct {
 	Claims []Claim
 	// Version of the payment that the change was decided on; 0 inserts the payment.
 	Version int64
-	// NewOperation inserts the operation instead of updating it.
+	// NewOperation inserts the operation instead of updating it. The payment's operations before it are not looked
+	// at any more: their NextCheckAt becomes zero in the same commit.
 	NewOperation bool
+	// Settled says that no credential of the payment can ever be needed again: SealedCredential of all its operations
+	// is erased in the same commit.
+	Settled bool
 	// Epoch that the stored operation must have, without NewOperation.
 	Epoch int64
 	// Record after the change.
 	Record payment.Record
+	// Mandate that came with the answer, nil for none. It is inserted in the same commit; a mandate that the company
+	// has already (same environment, provider, account and TokenHash) is updated instead and keeps its id.
+	Mandate *mandate.Mandate
 	// Entry of the journal, with N = Record.Payment.Version and Hash = Record.Payment.Chain.
 	Entry journal.Entry
 }
@@ -71,6 +111,9 @@ func (c Change) Check() error {
 			claim.Environment != p.Environment {
 			wrong = "a claim does not belong to the change"
 		}
+	}
+	if wrong == "" && c.Mandate != nil {
+		wrong = mandateMisfit(c.Mandate, &c.Record.Payment)
 	}
 	if wrong == "" {
 		return nil
@@ -88,12 +131,30 @@ func misfit(c *Change) string {
 		return "the operation belongs to another payment"
 	case o.Amount.Currency != p.Amount.Currency:
 		return "the operation has another currency"
+	case p.Attempt < 1:
+		return "the payment's attempt does not count from one"
 	case p.Version != c.Version+1:
 		return "the version does not grow by one"
 	case c.Version == 0 && !c.NewOperation:
 		return "a new payment has no new operation"
 	case e.Stream != p.Stream() || e.N != p.Version || e.Hash != p.Chain || !e.Verify():
 		return "the journal entry is not that of the change"
+	default:
+		return ""
+	}
+}
+
+// mandateMisfit names what does not fit between a mandate and the payment that brought it.
+func mandateMisfit(m *mandate.Mandate, p *payment.Payment) string {
+	switch {
+	case m.ID == "" || len(m.Sealed) == 0 || m.TokenHash == [32]byte{}:
+		return "the mandate has no id or no token"
+	case m.Company != p.Company || m.Environment != p.Environment || m.Provider != p.Provider || m.Account != p.Account:
+		return "the mandate is of another account than the payment"
+	case m.State != mandate.Active && m.State != mandate.Dead:
+		return "the state of the mandate is unknown"
+	case m.Version < 1:
+		return "the mandate's version does not count from one"
 	default:
 		return ""
 	}
@@ -127,6 +188,13 @@ type Claim struct {
 	At          time.Time
 }
 
+// Held is a key that is taken.
+type Held struct {
+	Claim Claim
+	// Record is the payment as it is now, with the operation that the key started, not the current one.
+	Record payment.Record
+}
+
 // Loss says against what a change lost.
 type Loss uint8
 
@@ -134,28 +202,37 @@ type Loss uint8
 const (
 	// NoLoss: committed.
 	NoLoss Loss = iota
-	// LostClaim: a key was taken; Committed.Claim is the stored claim.
+	// LostClaim: keys were taken; Committed.Claims are the stored claims.
 	LostClaim
 	// LostOrder: the order number belongs to a live payment; Committed.Payment names it.
 	LostOrder
 	// LostVersion: the payment has moved, another operation of it is open, or the epoch is another.
 	LostVersion
+	// LostAttempt: the order number was used before, not as often as the Attempt says of a payment that is about to be
+	// sent; Committed.Attempts says how often. A provider must never see one order id for two attempts.
+	LostAttempt
 )
 
 // Committed is how a commit ended.
 type Committed struct {
-	Loss    Loss
-	Claim   Claim
+	Loss Loss
+	// Claims are the stored claims that hold the change's keys, with LostClaim.
+	Claims []Claim
+	// Payment that holds the order number, with LostOrder.
 	Payment payment.ID
+	// Attempts counts the ended payments of the order number that were sent (all but FAILED as not sent), with LostAttempt.
+	Attempts int
 }
 
-// OrderKey is the natural key of a charge.
-type OrderKey struct {
+// Key is the natural key of a charge: the company's order number, or the provider's transaction.
+type Key struct {
 	Company     company.ID
 	Environment company.Environment
 	Provider    string
 	Account     string
+	// OrderNumber or Transaction, exactly one.
 	OrderNumber string
+	Transaction string
 }
 
 // Query of a list. Zero members do not filter.

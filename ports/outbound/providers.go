@@ -57,6 +57,10 @@ type Session interface {
 	// out of it. It fails with fault.Invalid and every wrong column in Fields. It calls nobody.
 	Form(kind catalogue.Kind, native []byte) (Form, error)
 
+	// Compose writes neutral values into the columns of an operation: the native request that a client would have
+	// sent. It fails with fault.Invalid if a value has no column there, naming it in Fields.
+	Compose(kind catalogue.Kind, v catalogue.Values) ([]byte, error)
+
 	// Send performs a money-moving operation. It never fails: the answer says what is known. The context
 	// must carry a deadline.
 	Send(ctx context.Context, i Instruction) Answer
@@ -64,8 +68,45 @@ type Session interface {
 	// Ask searches. It never moves money. The context must carry a deadline.
 	Ask(ctx context.Context, q Question) Findings
 
+	// Mandate asks about a stored approval, or ends it. The context must carry a deadline.
+	Mandate(ctx context.Context, q MandateQuestion) MandateAnswer
+
 	// Close lets go of the release; safe to call twice.
 	Close()
+}
+
+// MandateQuestion is about one stored approval.
+type MandateQuestion struct {
+	// End ends the approval instead of asking about it; AuthorizeCard also tries the card behind it.
+	End           bool
+	AuthorizeCard bool
+	Environment   company.Environment
+	Type          string
+	Account       string
+	Wire          string
+	Credential    []byte
+	CredentialRef string
+	Token         string
+}
+
+// MandateAnswer is what is known about a stored approval.
+type MandateAnswer struct {
+	// Known is false if nothing was found out; Reason and Detail say why.
+	Known   bool
+	Dead    bool
+	Label   string
+	Expires time.Time
+	Reason  string
+	Detail  string
+	Native  []byte
+}
+
+// Approval is a stored approval that came with an answer.
+type Approval struct {
+	Token   string
+	Label   string
+	Dead    bool
+	Expires time.Time
 }
 
 // Form is a native request, read.
@@ -78,9 +119,13 @@ type Form struct {
 	Description   string
 	// Capture is nil if the column was absent.
 	Capture *bool
-	// Code and Mandate are how the payer pays; secret.
-	Code    string
-	Mandate string
+	// Code and Mandate are how the payer pays; secret. MandateID is our name of a stored approval instead of its token.
+	Code      string
+	Mandate   string
+	MandateID string
+	// ReturnURL and CancelURL are where the client wants its payer back.
+	ReturnURL string
+	CancelURL string
 	// Credential is the request's own credential set as JSON, nil without; secret.
 	Credential []byte
 	// Account and Wire of the request's own credential set.
@@ -101,6 +146,9 @@ type Instruction struct {
 	Credential    []byte
 	CredentialRef string
 	Form          Form
+	// ReturnURL is where the wallet shall send the payer: ours. Empty for an operation without a redirect.
+	ReturnURL string
+	CancelURL string
 	// NotAfter is when no byte may leave any more.
 	NotAfter time.Time
 }
@@ -118,8 +166,13 @@ type Answer struct {
 	Native    []byte
 	Sensitive bool
 	// WebURL and AppURL are what the payer opens, with KnownAction.
-	WebURL string
-	AppURL string
+	WebURL        string
+	AppURL        string
+	ActionExpires time.Time
+	// Approval that came with the answer, nil for none.
+	Approval *Approval
+	// MandateDead says that the stored approval that was charged can never be charged again.
+	MandateDead bool
 }
 
 // Question is one search.
@@ -134,27 +187,15 @@ type Question struct {
 	OrderID       string
 	TransactionID string
 	RequestID     string
-	About         payment.Kind
-	Form          Form
+	// About is the kind of operation in doubt, AboutReference our id of it, with Resolve.
+	About          payment.Kind
+	AboutReference string
+	Form           Form
 }
-
-// Finding is the state of a payment at the provider. The zero value concludes nothing.
-type Finding uint8
-
-// The findings.
-const (
-	FindingNothing Finding = iota
-	FindingFound
-	FindingNotFound
-	FindingInProgress
-	FindingAwaitingPayer
-	FindingPayerApproved
-	FindingEnded
-)
 
 // Findings is what a search brought.
 type Findings struct {
-	Finding  Finding
+	Finding  payment.Finding
 	Complete bool
 	Evidence payment.Evidence
 	// Failed says that nothing was found out; Reason and Detail say why, NotSent that nothing left.

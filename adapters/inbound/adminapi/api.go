@@ -22,6 +22,8 @@ type Options struct {
 	Access    inbound.Access
 	Directory inbound.Directory
 	Plugins   inbound.Plugins
+	Records   inbound.Records
+	Recovery  inbound.Recovery
 	Log       *slog.Logger
 	// Catalogue explains what a credential set must look like; nil gives no explanations.
 	Catalogue inbound.Catalogue
@@ -73,8 +75,8 @@ const maxBody = 64 << 10
 
 // New returns the handler of the admin plane.
 func New(o Options) (http.Handler, error) {
-	if o.Access == nil || o.Directory == nil || o.Plugins == nil || o.Log == nil {
-		return nil, errors.New("adminapi: Access, Directory, Plugins and Log are required")
+	if o.Access == nil || o.Directory == nil || o.Plugins == nil || o.Records == nil || o.Recovery == nil || o.Log == nil {
+		return nil, errors.New("adminapi: Access, Directory, Plugins, Records, Recovery and Log are required")
 	}
 	a := &api{Options: o, methods: make(map[string][]string)}
 	e := echo.New()
@@ -100,12 +102,16 @@ func (a *api) routes(e *echo.Echo) {
 	a.add(e, http.MethodPost, prefix+"/plugins/:name/activate", a.admin(a.activate))
 	a.add(e, http.MethodGet, prefix+"/companies", a.admin(a.companies))
 	a.add(e, http.MethodPost, prefix+"/companies", a.admin(a.addCompany))
+	a.add(e, http.MethodPatch, prefix+"/companies/:id", a.admin(a.saveCompany))
 	a.add(e, http.MethodGet, prefix+"/stores", a.admin(a.stores))
 	a.add(e, http.MethodPost, prefix+"/stores", a.admin(a.addStore))
 	a.add(e, http.MethodGet, prefix+"/credentials", a.admin(a.credentials))
 	a.add(e, http.MethodPost, prefix+"/credentials", a.admin(a.putCredential))
 	a.add(e, http.MethodGet, prefix+"/clients", a.admin(a.clients))
 	a.add(e, http.MethodPost, prefix+"/clients", a.admin(a.addClient))
+	a.add(e, http.MethodGet, prefix+"/payments", a.admin(a.payments))
+	a.add(e, http.MethodGet, prefix+"/payments/:id", a.admin(a.payment))
+	a.add(e, http.MethodPost, prefix+"/payments/:id/review", a.admin(a.review))
 	if a.Metrics != nil {
 		metrics := echo.WrapHandler(a.Metrics)
 		if !a.MetricsOpen {

@@ -34,6 +34,10 @@ func (tokens) Authenticate(_ context.Context, token string) (access.Principal, e
 	switch token {
 	case "operator":
 		return access.Principal{Client: "ops", Company: "acme", Scopes: []access.Scope{access.Admin}}, nil
+	case "second":
+		return access.Principal{Client: "ops-2", Company: "acme", Scopes: []access.Scope{access.Admin}}, nil
+	case "away":
+		return access.Principal{}, fault.New(fault.Unavailable, "store_unavailable", "The store is away.")
 	case "till":
 		return access.Principal{Client: "till", Company: "acme", Scopes: []access.Scope{access.Pay, access.Search, access.Refund}}, nil
 	}
@@ -60,6 +64,29 @@ func (b *book) AddCompany(_ context.Context, c inbound.AddCompany) (company.Comp
 	b.s.Companies = append(b.s.Companies, made)
 	b.s.Generation++
 	return made, nil
+}
+
+func (b *book) SaveCompany(_ context.Context, c inbound.SaveCompany) (company.Company, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.s.Companies {
+		one := &b.s.Companies[i]
+		if one.ID != c.ID {
+			continue
+		}
+		if c.Name != nil {
+			one.Name = *c.Name
+		}
+		if c.Suspended != nil {
+			one.Suspended = *c.Suspended
+		}
+		if c.OnUnknown != nil {
+			one.OnUnknown = *c.OnUnknown
+		}
+		b.s.Generation++
+		return *one, nil
+	}
+	return company.Company{}, fault.New(fault.NotFound, "company_not_found", "there is no such company; add it first")
 }
 
 func (b *book) AddStore(_ context.Context, c inbound.AddStore) (company.Store, error) {
@@ -157,14 +184,15 @@ type plane struct {
 	handler http.Handler
 	book    *book
 	rack    *rack
+	ledger  *ledger
 	log     *lockedBuffer
 }
 
 func newPlane(t *testing.T, change func(*adminapi.Options)) *plane {
 	t.Helper()
-	p := &plane{book: &book{}, rack: &rack{}, log: &lockedBuffer{}}
+	p := &plane{book: &book{}, rack: &rack{}, ledger: newLedger(), log: &lockedBuffer{}}
 	o := adminapi.Options{
-		Access: tokens{}, Directory: p.book, Plugins: p.rack, Log: slog.New(slog.NewJSONHandler(p.log, nil)), Pprof: true,
+		Access: tokens{}, Directory: p.book, Plugins: p.rack, Records: p.ledger, Recovery: p.ledger, Log: slog.New(slog.NewJSONHandler(p.log, nil)), Pprof: true,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1\n")) }),
 	}
 	if change != nil {
@@ -221,6 +249,10 @@ func routes() [][2]string {
 		{"POST", "/admin/v1/credentials"},
 		{"GET", "/admin/v1/clients"},
 		{"POST", "/admin/v1/clients"},
+		{"PATCH", "/admin/v1/companies/acme"},
+		{"GET", "/admin/v1/payments"},
+		{"GET", "/admin/v1/payments/" + paymentID},
+		{"POST", "/admin/v1/payments/" + paymentID + "/review"},
 		{"GET", "/metrics"},
 		{"GET", "/debug/pprof"},
 		{"GET", "/debug/pprof/heap"},
@@ -241,12 +273,15 @@ func TestEveryRouteNeedsAdmin(t *testing.T) {
 		if w := p.ask(route[0], route[1], "operator", ""); w.Code == 401 || w.Code == 403 || w.Code == 404 || w.Code == 405 || w.Code >= 500 {
 			t.Errorf("%v with an operator's token: got %d %s", route, w.Code, w.Body)
 		}
-		if w := p.ask("PATCH", route[1], "operator", ""); w.Code != 405 || !strings.Contains(w.Header().Get("Allow"), route[0]) {
-			t.Errorf("PATCH %s: got %d, Allow %q", route[1], w.Code, w.Header().Get("Allow"))
+		if w := p.ask("PUT", route[1], "operator", ""); w.Code != 405 || !strings.Contains(w.Header().Get("Allow"), route[0]) {
+			t.Errorf("PUT %s: got %d, Allow %q", route[1], w.Code, w.Header().Get("Allow"))
 		}
 	}
 	if len(p.rack.installed)+len(p.rack.activated)+len(p.book.s.Companies)+len(p.book.s.Clients) != 0 {
 		t.Error("an empty request changed something")
+	}
+	if len(p.ledger.reviews) != 0 {
+		t.Error("an empty request reviewed a payment")
 	}
 	if w := p.ask("GET", "/healthz", "", ""); w.Code != 200 {
 		t.Errorf("health: %d", w.Code)

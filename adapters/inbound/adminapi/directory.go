@@ -19,6 +19,7 @@ type companyReply struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Suspended bool      `json:"suspended"`
+	OnUnknown string    `json:"on_unknown,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -62,7 +63,9 @@ type newClientReply struct {
 }
 
 func companyOf(c company.Company) companyReply {
-	return companyReply{ID: string(c.ID), Name: c.Name, Suspended: c.Suspended, CreatedAt: c.CreatedAt.UTC()}
+	return companyReply{
+		ID: string(c.ID), Name: c.Name, Suspended: c.Suspended, OnUnknown: string(c.OnUnknown), CreatedAt: c.CreatedAt.UTC(),
+	}
 }
 
 func storeOf(s company.Store) storeReply {
@@ -161,6 +164,34 @@ func (a *api) addCompany(c echo.Context, _ access.Principal) error {
 		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
 	}
 	httpkit.WriteJSON(c.Response(), http.StatusCreated, companyOf(made))
+	return nil
+}
+
+// saveCompany changes what is named and leaves the rest. on_unknown "" goes back to the default of the kind of payment.
+func (a *api) saveCompany(c echo.Context, _ access.Principal) error {
+	var body struct {
+		Name      *string            `json:"name"`
+		Suspended *bool              `json:"suspended"`
+		OnUnknown *company.OnUnknown `json:"on_unknown"`
+	}
+	if err := read(c, []string{"name", "suspended", "on_unknown"}, &body); err != nil {
+		return err
+	}
+	switch {
+	case body.Name == nil && body.Suspended == nil && body.OnUnknown == nil:
+		return invalid("", "missing_field", "Name at least one of name, suspended and on_unknown.")
+	case body.Name != nil && *body.Name == "":
+		return require([2]string{"name", ""})
+	case body.OnUnknown != nil && !body.OnUnknown.Valid():
+		return invalid("/on_unknown", "invalid_format", "on_unknown is reverse, hold, review, or empty for the default of the kind of payment.")
+	}
+	saved, err := a.Directory.SaveCompany(c.Request().Context(), inbound.SaveCompany{
+		ID: company.ID(c.Param("id")), Name: body.Name, Suspended: body.Suspended, OnUnknown: body.OnUnknown,
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
+	}
+	httpkit.WriteJSON(c.Response(), http.StatusOK, companyOf(saved))
 	return nil
 }
 

@@ -39,6 +39,8 @@ type Rate struct {
 type Options struct {
 	Payments  inbound.Payments
 	Records   inbound.Records
+	Mandates  inbound.Mandates
+	Notices   inbound.Notices
 	Access    inbound.Access
 	Catalogue inbound.Catalogue
 
@@ -65,6 +67,9 @@ type Options struct {
 	ClientRate Rate
 	// FailureRate limits failed token requests of one client id from one address (1 a second, 20 at once).
 	FailureRate Rate
+	// ReturnRate limits the payers who come back from a wallet through one address (20 a second, 200 at once): a carrier's
+	// whole network can stand behind one.
+	ReturnRate Rate
 	// Now is the clock of the rate limits; default time.Now.
 	Now func() time.Time
 }
@@ -88,6 +93,7 @@ type api struct {
 	clients  *httpkit.Buckets
 	failures *httpkit.Buckets
 	sources  *httpkit.Buckets
+	returns  *httpkit.Buckets
 	secrets  secretColumns
 	document document
 	methods  map[string][]string
@@ -98,8 +104,8 @@ const maxBuckets = 10_000
 
 // New returns the handler of the public plane.
 func New(o Options) (http.Handler, error) {
-	if o.Payments == nil || o.Records == nil || o.Access == nil || o.Catalogue == nil || o.Log == nil {
-		return nil, errors.New("httpapi: Payments, Records, Access, Catalogue and Log are required")
+	if o.Payments == nil || o.Records == nil || o.Mandates == nil || o.Notices == nil || o.Access == nil || o.Catalogue == nil || o.Log == nil {
+		return nil, errors.New("httpapi: Payments, Records, Mandates, Notices, Access, Catalogue and Log are required")
 	}
 	if err := o.fill(); err != nil {
 		return nil, err
@@ -112,6 +118,7 @@ func New(o Options) (http.Handler, error) {
 		sources: httpkit.NewBuckets(httpkit.Rate{
 			PerSecond: 10 * o.FailureRate.PerSecond, Burst: 10 * o.FailureRate.Burst,
 		}, maxBuckets, o.Now),
+		returns: httpkit.NewBuckets(httpkit.Rate(o.ReturnRate), maxBuckets, o.Now),
 		methods: make(map[string][]string),
 	}
 	if err := a.document.load(); err != nil {
@@ -156,17 +163,34 @@ func (o *Options) fill() error {
 	if o.FailureRate == (Rate{}) {
 		o.FailureRate = Rate{PerSecond: 1, Burst: 20}
 	}
+	if o.ReturnRate == (Rate{}) {
+		o.ReturnRate = Rate{PerSecond: 20, Burst: 200}
+	}
 	return nil
 }
 
-// The fixed routes. Routes that providers declare lie under aliasPrefix.
+// CallbackPrefix is where wallets send payers back to; the id of the payment follows.
+const CallbackPrefix = "/v1/payment/callback/"
+
+// The fixed routes. Routes that providers declare lie under aliasPath.
 const (
 	tokenPath   = "/oauth/v1/token" //nolint:gosec // a path, not a credential
 	searchPath  = "/v1/payment/integrate/search"
 	payPath     = "/v1/payment/integrate/pay"
+	confirmPath = "/v1/payment/integrate/confirm"
+	capturePath = "/v1/payment/integrate/capture"
+	cancelPath  = "/v1/payment/integrate/cancel"
+	refundPath  = "/v1/payment/integrate/refund"
 	aliasPath   = "/v1/payment/*"
-	paymentPath = "/v2/payments/:id"
+
+	callbackPath = CallbackPrefix + ":id"
+
 	listPath    = "/v2/payments"
+	paymentPath = listPath + "/:id"
+	eventsPath  = paymentPath + "/events"
+	mandatePath = "/v2/mandates/:id"
+	chargePath  = mandatePath + "/payments"
+
 	keysPath    = "/.well-known/jwks.json"
 	openAPIPath = "/openapi.json"
 	docsPath    = "/docs"
@@ -182,8 +206,12 @@ func (a *api) routes(e *echo.Echo) error {
 	a.add(e, httpkit.MethodQuery, searchPath, a.authorized(access.Search, a.integrateSearch))
 	a.add(e, http.MethodPost, searchPath, a.authorized(access.Search, a.integrateSearch))
 	a.add(e, http.MethodPost, payPath, a.authorized(access.Pay, a.integratePay))
-	a.add(e, http.MethodGet, paymentPath, a.authorized(access.Search, a.payment))
-	a.add(e, http.MethodGet, listPath, a.authorized(access.Search, a.payments))
+	a.add(e, http.MethodPost, confirmPath, a.authorized(access.Pay, a.integrateConfirm))
+	a.add(e, http.MethodPost, capturePath, a.authorized(access.Pay, a.integrateCapture))
+	a.add(e, http.MethodPost, cancelPath, a.authorized(access.Refund, a.integrateCancel))
+	a.add(e, http.MethodPost, refundPath, a.authorized(access.Refund, a.integrateRefund))
+	a.add(e, http.MethodGet, callbackPath, a.callback)
+	a.neutralRoutes(e)
 	a.add(e, http.MethodGet, keysPath, a.keys)
 	a.add(e, http.MethodGet, openAPIPath, a.openAPI)
 	a.add(e, http.MethodGet, docsPath, docs.index)

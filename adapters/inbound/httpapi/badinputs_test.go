@@ -162,7 +162,7 @@ func TestBadInputs(t *testing.T) { //nolint:tparallel // the subtest only gather
 	both := []company.Environment{company.Live, company.Test}
 	p.access.add(access.Client{ID: "search-only", Company: "acme", Scopes: []access.Scope{access.Search}, Environments: both}, "x")
 	rows := readBadInputs(t)
-	if len(rows) < 150 {
+	if len(rows) < 500 {
 		t.Fatalf("only %d rows", len(rows))
 	}
 	t.Run("rows", func(t *testing.T) {
@@ -175,6 +175,9 @@ func TestBadInputs(t *testing.T) { //nolint:tparallel // the subtest only gather
 	})
 	if calls := p.payments.asked(); len(calls) != 0 {
 		t.Errorf("the core was asked: %+v", calls)
+	}
+	if len(p.notices.asked) != 0 || slices.Contains(p.mandates.asked, "expire") || slices.Contains(p.mandates.asked, "check") {
+		t.Errorf("the core was asked about payers %v and mandates %v", p.notices.asked, p.mandates.asked)
 	}
 }
 

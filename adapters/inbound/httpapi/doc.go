@@ -5,6 +5,7 @@
 // messages about columns from the core.
 //
 // Where to start: api.go has the routes and the options, native.go the requests in a provider's columns,
-// envelope.go the members around them, reply.go what goes back. What the planes share, above all the first
+// envelope.go the members around them, reply.go what goes back. neutral.go has the routes in neutral words and what HTTP says
+// about an outcome, neutralbody.go reads their bodies, rendering.go writes what is stored and replayed. What the planes share, above all the first
 // handler that takes secrets out of URLs, is in ../internal/httpkit.
 package httpapi

@@ -90,9 +90,11 @@ func TestHealth(t *testing.T) {
 func TestNew(t *testing.T) {
 	t.Parallel()
 	p := newPlane(t, nil)
-	good := httpapi.Options{Payments: p.payments, Records: p.records, Access: p.access, Catalogue: p.catalogue, Log: discard()}
+	good := httpapi.Options{Payments: p.payments, Records: p.records, Mandates: p.mandates, Notices: p.notices, Access: p.access, Catalogue: p.catalogue, Log: discard()}
 	for name, change := range map[string]func(*httpapi.Options){
 		"no payments":         func(o *httpapi.Options) { o.Payments = nil },
+		"no mandates":         func(o *httpapi.Options) { o.Mandates = nil },
+		"no notices":          func(o *httpapi.Options) { o.Notices = nil },
 		"no log":              func(o *httpapi.Options) { o.Log = nil },
 		"unknown mode":        func(o *httpapi.Options) { o.QuerySecrets = "maybe" },
 		"unknown environment": func(o *httpapi.Options) { o.DefaultEnvironment = "staging" },

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"sort"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +18,6 @@ import (
 	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/fault"
-	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/inbound"
 )
 
@@ -29,6 +27,7 @@ type fakeAccess struct {
 	clients map[string]access.Client
 	secrets map[string]string
 	tokens  map[string]access.Principal
+	fails   error // of Keys
 }
 
 func newFakeAccess() *fakeAccess {
@@ -39,7 +38,7 @@ func newFakeAccess() *fakeAccess {
 	a.add(access.Client{ID: "till", Company: "acme", Scopes: []access.Scope{access.Pay, access.Search, access.Refund}, Environments: both}, "till-secret+1")
 	a.add(access.Client{ID: "reader", Company: "acme", Scopes: []access.Scope{access.Search}, Environments: both}, "reader-secret")
 	a.add(access.Client{ID: "root", Company: "acme", Scopes: []access.Scope{access.Admin}, Environments: both}, "root-secret")
-	a.add(access.Client{ID: "other", Company: "rival", Scopes: []access.Scope{access.Search}, Environments: both}, "other-secret")
+	a.add(access.Client{ID: "other", Company: "rival", Scopes: []access.Scope{access.Pay, access.Search, access.Refund}, Environments: both}, "other-secret")
 	a.add(access.Client{ID: "sleeper", Company: "suspended", Scopes: []access.Scope{access.Pay}}, "sleeper-secret")
 	return a
 }
@@ -85,7 +84,7 @@ func (a *fakeAccess) Authenticate(_ context.Context, token string) (access.Princ
 	return access.Principal{}, fault.New(fault.Unauthenticated, "invalid_token", "The token is not valid.")
 }
 
-func (a *fakeAccess) Keys(context.Context) ([]byte, error) { return []byte(`{"keys":[]}`), nil }
+func (a *fakeAccess) Keys(context.Context) ([]byte, error) { return []byte(`{"keys":[]}`), a.fails }
 
 // token signs a client in.
 func (a *fakeAccess) token(t *testing.T, client string) string {
@@ -97,10 +96,12 @@ func (a *fakeAccess) token(t *testing.T, client string) string {
 	return got.AccessToken
 }
 
-// fakePayments answers by a script and keeps what it was asked.
+// fakePayments answers by a script and keeps what it was asked. Without a script it answers native requests with one
+// body, and neutral ones from its bank.
 type fakePayments struct {
 	mu    sync.Mutex
 	calls []call
+	bank  *bank
 	reply func(kind string, n inbound.Native) (inbound.Reply, error)
 }
 
@@ -113,14 +114,37 @@ func (f *fakePayments) ask(kind string, n inbound.Native) (inbound.Reply, error)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, call{kind, n})
-	if f.reply == nil {
-		return inbound.Reply{Body: []byte(`{"ok":1}`)}, nil
+	switch {
+	case f.reply != nil:
+		return f.reply(kind, n)
+	case n.Neutral != nil:
+		return f.bank.do(kind, n)
 	}
-	return f.reply(kind, n)
+	return inbound.Reply{Body: []byte(`{"ok":1}`)}, nil
 }
 
 func (f *fakePayments) Pay(_ context.Context, n inbound.Native) (inbound.Reply, error) {
 	return f.ask("pay", n)
+}
+
+func (f *fakePayments) Confirm(_ context.Context, n inbound.Native) (inbound.Reply, error) {
+	return f.ask("confirm", n)
+}
+
+func (f *fakePayments) Capture(_ context.Context, n inbound.Native) (inbound.Reply, error) {
+	return f.ask("capture", n)
+}
+
+func (f *fakePayments) Void(_ context.Context, n inbound.Native) (inbound.Reply, error) {
+	return f.ask("void", n)
+}
+
+func (f *fakePayments) Refund(_ context.Context, n inbound.Native) (inbound.Reply, error) {
+	return f.ask("refund", n)
+}
+
+func (f *fakePayments) Cancel(_ context.Context, n inbound.Native) (inbound.Reply, error) {
+	return f.ask("cancel", n)
 }
 
 func (f *fakePayments) Search(_ context.Context, n inbound.Native) (inbound.Reply, error) {
@@ -131,42 +155,6 @@ func (f *fakePayments) asked() []call {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]call(nil), f.calls...)
-}
-
-// fakeRecords keeps payments by company.
-type fakeRecords struct {
-	mu      sync.Mutex
-	records []payment.Record
-	queries []inbound.RecordsQuery
-}
-
-func (f *fakeRecords) Get(_ context.Context, p access.Principal, id payment.ID) (payment.Record, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, r := range f.records {
-		if r.Payment.ID == id && r.Payment.Company == p.Company {
-			return r, nil
-		}
-	}
-	return payment.Record{}, fault.New(fault.NotFound, "not_found", "no payment "+string(id))
-}
-
-func (f *fakeRecords) List(_ context.Context, p access.Principal, q inbound.RecordsQuery) (inbound.RecordsPage, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.queries = append(f.queries, q)
-	var page inbound.RecordsPage
-	for _, r := range f.records {
-		if r.Payment.Company == p.Company && (q.State == "" || q.State == r.Payment.State) && string(r.Payment.ID) > q.Cursor {
-			page.Payments = append(page.Payments, r.Payment)
-		}
-	}
-	sort.Slice(page.Payments, func(i, j int) bool { return page.Payments[i].ID < page.Payments[j].ID })
-	if q.Limit > 0 && len(page.Payments) > q.Limit {
-		page.Payments = page.Payments[:q.Limit]
-		page.Next = string(page.Payments[q.Limit-1].ID)
-	}
-	return page, nil
 }
 
 // fakeCatalogue has one payment type that declares routes of its own and one that does not.
@@ -188,6 +176,9 @@ func newFakeCatalogue() *fakeCatalogue {
 				{Kind: catalogue.Search, Columns: columns, Answer: answer, Aliases: []catalogue.Route{
 					{Method: "POST", Path: "/v1/payment/demo/offline/search"}, {Method: "GET", Path: "/v1/payment/demo/offline/search"},
 				}},
+				{Kind: catalogue.Confirm, Columns: columns, Answer: answer, Aliases: []catalogue.Route{{Method: "POST", Path: "/v1/payment/demo/offline/confirm"}}},
+				{Kind: catalogue.Capture, Columns: columns, Aliases: []catalogue.Route{{Method: "POST", Path: "/v1/payment/demo/offline/capture"}}},
+				{Kind: catalogue.Void, Columns: columns, Aliases: []catalogue.Route{{Method: "POST", Path: "/v1/payment/demo/offline/void"}}},
 				{Kind: catalogue.Refund, Columns: columns, Aliases: []catalogue.Route{{Method: "POST", Path: "/v1/payment/demo/offline/refund"}}},
 			},
 		},
@@ -218,6 +209,8 @@ type plane struct {
 	access    *fakeAccess
 	payments  *fakePayments
 	records   *fakeRecords
+	mandates  *fakeMandates
+	notices   *fakeNotices
 	catalogue *fakeCatalogue
 	log       *lockedBuffer
 }
@@ -225,11 +218,13 @@ type plane struct {
 func newPlane(t *testing.T, change func(*httpapi.Options)) *plane {
 	t.Helper()
 	p := &plane{
-		access: newFakeAccess(), payments: &fakePayments{}, records: &fakeRecords{}, catalogue: newFakeCatalogue(),
-		log: &lockedBuffer{},
+		access: newFakeAccess(), records: &fakeRecords{}, mandates: &fakeMandates{}, notices: &fakeNotices{},
+		catalogue: newFakeCatalogue(), log: &lockedBuffer{},
 	}
+	p.payments = &fakePayments{bank: &bank{records: p.records, mandates: p.mandates}}
 	o := httpapi.Options{
-		Payments: p.payments, Records: p.records, Access: p.access, Catalogue: p.catalogue,
+		Payments: p.payments, Records: p.records, Mandates: p.mandates, Notices: p.notices, Access: p.access,
+		Catalogue: p.catalogue, Middleware: documented(t),
 		DefaultEnvironment: company.Test, Log: slog.New(slog.NewJSONHandler(p.log, nil)),
 		TraceID: func(context.Context) string { return "4bf92f3577b34da6a3ce929d0e0e4736" },
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -23,6 +24,23 @@ func (a *api) integratePay(c echo.Context, p access.Principal) error {
 	return a.native(c, p, "", catalogue.Pay, a.Payments.Pay)
 }
 
+func (a *api) integrateConfirm(c echo.Context, p access.Principal) error {
+	return a.native(c, p, "", catalogue.Confirm, a.Payments.Confirm)
+}
+
+func (a *api) integrateCapture(c echo.Context, p access.Principal) error {
+	return a.native(c, p, "", catalogue.Capture, a.Payments.Capture)
+}
+
+// integrateCancel takes the columns of the void, or of the search where the payment type has no void.
+func (a *api) integrateCancel(c echo.Context, p access.Principal) error {
+	return a.native(c, p, "", catalogue.Void, a.Payments.Cancel)
+}
+
+func (a *api) integrateRefund(c echo.Context, p access.Principal) error {
+	return a.native(c, p, "", catalogue.Refund, a.Payments.Refund)
+}
+
 func (a *api) integrateSearch(c echo.Context, p access.Principal) error {
 	return a.native(c, p, "", catalogue.Search, a.Payments.Search)
 }
@@ -34,6 +52,10 @@ func (a *api) alias(c echo.Context) error {
 		// A fixed route with a method that it does not have ends here too.
 		httpkit.Of(r.Context()).Enter(r, r.URL.Path)
 		return httpkit.MethodNotAllowed(methods) //nolint:wrapcheck // a refusal goes to the client as it is
+	}
+	if id, below := strings.CutPrefix(r.URL.Path, CallbackPrefix); below && id != "" && !strings.Contains(id, "/") {
+		httpkit.Of(r.Context()).Enter(r, callbackPath)
+		return httpkit.MethodNotAllowed(a.methods[callbackPath]) //nolint:wrapcheck // a refusal goes to the client as it is
 	}
 	to, known := a.Catalogue.Route(r.Method, r.URL.Path)
 	if !known {
@@ -53,7 +75,7 @@ func (a *api) alias(c echo.Context) error {
 		return err
 	}
 	if do == nil {
-		return fault.New(fault.Unsupported, "operation_unsupported", "This platform does not offer this operation yet.")
+		return fault.New(fault.Unsupported, "operation_unsupported", "This platform does not offer this operation.")
 	}
 	return a.native(c, p, to.Type, to.Kind, do)
 }
@@ -65,10 +87,14 @@ func (a *api) operation(k catalogue.Kind) (access.Scope, action) {
 		return access.Pay, a.Payments.Pay
 	case catalogue.Search:
 		return access.Search, a.Payments.Search
-	case catalogue.Confirm, catalogue.Capture:
-		return access.Pay, nil
-	case catalogue.Void, catalogue.Refund:
-		return access.Refund, nil
+	case catalogue.Confirm:
+		return access.Pay, a.Payments.Confirm
+	case catalogue.Capture:
+		return access.Pay, a.Payments.Capture
+	case catalogue.Void:
+		return access.Refund, a.Payments.Void
+	case catalogue.Refund:
+		return access.Refund, a.Payments.Refund
 	}
 	return access.Admin, nil
 }
@@ -129,6 +155,7 @@ func (a *api) native(c echo.Context, p access.Principal, typ string, kind catalo
 		if n.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
 			return err
 		}
+		n.Wait = patience(r.Header, c.Response().Header())
 	}
 	reply, err := do(r.Context(), n)
 	if err != nil {

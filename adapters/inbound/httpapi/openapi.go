@@ -31,15 +31,47 @@ type document struct {
 	rendered []byte
 }
 
-func (d *document) load() error {
+func (d *document) load() (err error) {
+	d.base, err = baseDocument()
+	return err
+}
+
+// baseDocument reads the source once: it is the same for every plane.
+var baseDocument = sync.OnceValues(func() ([]byte, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(openAPISource)
 	if err != nil {
-		return fmt.Errorf("httpapi: reading openapi.yaml: %w", err)
+		return nil, fmt.Errorf("httpapi: reading openapi.yaml: %w", err)
 	}
-	if d.base, err = doc.MarshalJSON(); err != nil {
-		return fmt.Errorf("httpapi: writing the OpenAPI document: %w", err)
+	share(doc)
+	text, err := doc.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: writing the OpenAPI document: %w", err)
 	}
-	return nil
+	return text, nil
+})
+
+// share adds the answers that every operation of a kind can give.
+func share(doc *openapi3.T) {
+	problem := func() *openapi3.ResponseRef { return &openapi3.ResponseRef{Ref: "#/components/responses/Problem"} }
+	for _, item := range doc.Paths.Map() {
+		for _, operation := range item.Operations() {
+			add := func(statuses ...string) {
+				for _, status := range statuses {
+					if operation.Responses.Value(status) == nil {
+						operation.Responses.Set(status, problem())
+					}
+				}
+			}
+			add("413", "414")
+			if open := operation.Security; open != nil && (len(*open) == 0 || len((*open)[0]) == 0) {
+				continue // without a token
+			}
+			add("400", "401", "403", "429", "500", "503")
+			if operation.RequestBody != nil {
+				add("408", "415")
+			}
+		}
+	}
 }
 
 func (a *api) openAPI(c echo.Context) error {
@@ -94,11 +126,18 @@ func fixedOperations() []struct {
 		kind         catalogue.Kind
 	}{
 		{payPath, "post", catalogue.Pay},
+		{confirmPath, "post", catalogue.Confirm},
+		{capturePath, "post", catalogue.Capture},
+		{cancelPath, "post", cancelKind},
+		{refundPath, "post", catalogue.Refund},
 		{searchPath, "post", catalogue.Search},
 		{searchPath, "get", catalogue.Search},
 		{searchPath, queryExtension, catalogue.Search},
 	}
 }
+
+// cancelKind stands for a cancellation: the columns of the void, or of the search where a payment type has no void.
+const cancelKind catalogue.Kind = "cancel"
 
 // queryExtension holds the QUERY operation: OpenAPI 3.1 has no member for that method.
 const queryExtension = "x-payrack-query"
@@ -126,6 +165,9 @@ func splice(base []byte, types []catalogue.Type) ([]byte, error) {
 			}
 			schemas[name+".envelope"] = envelopeSchema(t.Name, name)
 			requests[o.Kind] = append(requests[o.Kind], ref(name+".envelope"))
+			if _, voids := t.Find(catalogue.Void); o.Kind == catalogue.Void || o.Kind == catalogue.Search && !voids {
+				requests[cancelKind] = append(requests[cancelKind], ref(name+".envelope"))
+			}
 			for _, alias := range o.Aliases {
 				addAlias(doc, t, o, alias)
 			}
@@ -233,9 +275,18 @@ func addAlias(doc object, t catalogue.Type, o catalogue.Operation, alias catalog
 				"description": native["description"], "headers": native["headers"],
 				"content": object{"application/json": object{"schema": answerSchema(o, name)}},
 			},
-			"504":     object{"$ref": "#/components/responses/Pending"},
-			"default": object{"$ref": "#/components/responses/Problem"},
+			"default": problemRef(),
 		},
+	}
+	responses := at(operation, "responses")
+	for _, status := range []string{"400", "401", "403", "413", "414", "429", "500", "503"} {
+		responses[status] = problemRef()
+	}
+	if o.Kind == catalogue.Search {
+		responses["502"], responses["504"] = problemRef(), problemRef()
+	} else {
+		responses["404"], responses["409"], responses["422"] = problemRef(), problemRef(), problemRef()
+		responses["504"] = object{"$ref": "#/components/responses/Pending"}
 	}
 	if alias.Method == http.MethodGet {
 		operation["parameters"] = []any{
@@ -247,7 +298,12 @@ func addAlias(doc object, t catalogue.Type, o catalogue.Operation, alias catalog
 		operation["requestBody"] = object{
 			"required": true, "content": object{"application/json": object{"schema": ref(name + ".alias")}},
 		}
-		operation["parameters"] = []any{object{"$ref": "#/components/parameters/IdempotencyKey"}}
+		responses["408"], responses["415"] = problemRef(), problemRef()
+		if o.Kind != catalogue.Search {
+			operation["parameters"] = []any{
+				object{"$ref": "#/components/parameters/IdempotencyKey"}, object{"$ref": "#/components/parameters/Prefer"},
+			}
+		}
 	}
 	method := strings.ToLower(alias.Method)
 	if !slices.Contains([]string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}, method) {
@@ -255,6 +311,8 @@ func addAlias(doc object, t catalogue.Type, o catalogue.Operation, alias catalog
 	}
 	at(doc, "paths", alias.Path)[method] = operation
 }
+
+func problemRef() object { return object{"$ref": "#/components/responses/Problem"} }
 
 func answerSchema(o catalogue.Operation, name string) object {
 	if len(o.Answer) == 0 {

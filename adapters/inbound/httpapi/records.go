@@ -14,80 +14,22 @@ import (
 	"github.com/payrack/payrack/core/access"
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/fault"
-	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/inbound"
 )
-
-// paymentReply is a payment in the provider-neutral API. Amounts are whole charge units of the currency.
-type paymentReply struct {
-	ID                    string      `json:"id"`
-	State                 string      `json:"state"`
-	Type                  string      `json:"type"`
-	StoreID               string      `json:"store_id"`
-	OrderNumber           string      `json:"order_number"`
-	Amount                amountReply `json:"amount"`
-	Capture               bool        `json:"capture"`
-	Authorized            amountReply `json:"authorized"`
-	Captured              amountReply `json:"captured"`
-	Refunded              amountReply `json:"refunded"`
-	Failure               string      `json:"failure,omitempty"`
-	ProviderCode          string      `json:"provider_code,omitempty"`
-	DeclineCode           string      `json:"decline_code,omitempty"`
-	Provider              string      `json:"provider"`
-	ProviderTransactionID string      `json:"provider_transaction_id,omitempty"`
-	PluginVersion         string      `json:"plugin_version,omitempty"`
-	IsTest                bool        `json:"is_test"`
-	AuthorizationEndsAt   *time.Time  `json:"authorization_ends_at,omitempty"`
-	CreatedAt             time.Time   `json:"created_at"`
-	UpdatedAt             time.Time   `json:"updated_at"`
-	NextCheckAt           *time.Time  `json:"next_check_at,omitempty"`
-}
-
-type amountReply struct {
-	Amount   int64  `json:"amount"`
-	Currency string `json:"currency"`
-}
 
 type listReply struct {
 	Data       []paymentReply `json:"data"`
 	NextCursor *string        `json:"next_cursor"`
 }
 
-func paymentOf(p payment.Payment) paymentReply {
-	units := func(n int64) amountReply { return amountReply{Amount: n, Currency: string(p.Amount.Currency)} }
-	_, version, _ := strings.Cut(p.Release, "@")
-	store := string(p.Store)
-	if p.Store == company.OwnStore {
-		store = "0"
-	}
-	return paymentReply{
-		ID: string(p.ID), State: string(p.State), Type: p.Type, StoreID: store, OrderNumber: p.OrderNumber,
-		Amount: amountOf(p.Amount), Capture: p.Capture,
-		Authorized: units(p.Authorized), Captured: units(p.Captured), Refunded: units(p.Refunded),
-		Failure: string(p.Failure), ProviderCode: p.Code, DeclineCode: p.DeclineCode, Provider: p.Provider,
-		ProviderTransactionID: p.ProviderTransaction, PluginVersion: version, IsTest: p.Environment == company.Test,
-		AuthorizationEndsAt: moment(p.AuthorizationEnds), CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
-	}
-}
-
-func amountOf(a money.Amount) amountReply {
-	return amountReply{Amount: a.Units, Currency: string(a.Currency)}
-}
-
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return new(t.UTC())
-}
-
-var paymentID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+// uuidText is how ids are spelt.
+var uuidText = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // payment answers GET /v2/payments/{id}. Another company's payment and one that never was look the same.
 func (a *api) payment(c echo.Context, p access.Principal) error {
 	id := c.Param("id")
-	if !paymentID.MatchString(id) {
+	if !uuidText.MatchString(id) {
 		return noSuchPayment()
 	}
 	record, err := a.Records.Get(c.Request().Context(), p, payment.ID(id))
@@ -97,14 +39,10 @@ func (a *api) payment(c echo.Context, p access.Principal) error {
 	if err != nil {
 		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
 	}
-	reply := paymentOf(record.Payment)
-	if record.Operation.Open() {
-		reply.NextCheckAt = moment(record.Operation.NextCheckAt)
-	}
 	x := httpkit.Of(c.Request().Context())
 	x.Payment = id
 	c.Response().Header().Set(httpkit.PaymentHeader, id)
-	httpkit.WriteJSON(c.Response(), http.StatusOK, reply)
+	httpkit.WriteJSON(c.Response(), http.StatusOK, recordOf(record))
 	return nil
 }
 
@@ -143,21 +81,10 @@ const maxFilter = 400
 // another question than the one that was asked.
 func recordsQuery(raw string) (inbound.RecordsQuery, error) {
 	names := []string{"order_number", "state", "store_id", "type", "created_from", "created_to", "cursor", "limit"}
-	known := make([]httpkit.Parameter, len(names))
-	for i, name := range names {
-		known[i].Name = name
-	}
-	values, err := httpkit.ParseQuery(raw, known...)
-	if err != nil {
-		return inbound.RecordsQuery{}, err //nolint:wrapcheck // a fault goes to the client as it is
-	}
 	var c columns
-	for part := range strings.SplitSeq(raw, "&") {
-		name, _, _ := strings.Cut(part, "=")
-		if part != "" && !slices.Contains(names, name) {
-			c.wrong("", "unknown_parameter", "The query has a filter that this list does not know.")
-			break
-		}
+	values, err := c.query(raw, names...)
+	if err != nil {
+		return inbound.RecordsQuery{}, err
 	}
 	q := inbound.RecordsQuery{
 		OrderNumber: values["order_number"], Type: values["type"], Cursor: values["cursor"],
@@ -182,14 +109,41 @@ func recordsQuery(raw string) (inbound.RecordsQuery, error) {
 	}
 	q.CreatedFrom = c.time("created_from", values)
 	q.CreatedTo = c.time("created_to", values)
-	if value, given := values["limit"]; given {
-		n, err := strconv.Atoi(value)
-		if err != nil || n < 1 || n > maxPage || strconv.Itoa(n) != value {
-			c.wrong("/limit", "out_of_range", "limit is a number from 1 to 200.")
-		}
-		q.Limit = n
-	}
+	q.Limit = c.limit(values)
 	return q, c.err()
+}
+
+// query reads a query that may hold these parameters and no others.
+func (c *columns) query(raw string, names ...string) (map[string]string, error) {
+	known := make([]httpkit.Parameter, len(names))
+	for i, name := range names {
+		known[i].Name = name
+	}
+	values, err := httpkit.ParseQuery(raw, known...)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // a fault goes to the client as it is
+	}
+	for part := range strings.SplitSeq(raw, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if part != "" && !slices.Contains(names, name) {
+			c.wrong("", "unknown_parameter", "The query has a parameter that this route does not know.")
+			break
+		}
+	}
+	return values, nil
+}
+
+// limit is the size of a page, 0 without.
+func (c *columns) limit(values map[string]string) int {
+	value, given := values["limit"]
+	if !given {
+		return 0
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > maxPage || strconv.Itoa(n) != value {
+		c.wrong("/limit", "out_of_range", "limit is a number from 1 to 200.")
+	}
+	return n
 }
 
 func (c *columns) time(name string, values map[string]string) time.Time {

@@ -17,10 +17,20 @@ func (s *Store) check(c outbound.Change) error {
 		amounts(p, o), words(p, o), begins(p, o, exists, c.NewOperation), s.moves(c, old), s.unchanged(c, old),
 	} {
 		if wrong != "" {
-			return fault.New(fault.Internal, "ledger_refused", "a change breaks the rules of the ledger: "+wrong)
+			return refused(wrong)
+		}
+	}
+	if m := c.Mandate; m != nil {
+		// An id that another token has would be given away.
+		if old, taken := s.mandates[m.ID]; taken && tokenOf(old) != tokenOf(*m) {
+			return refused("the id of the mandate is taken")
 		}
 	}
 	return s.transactions(c)
+}
+
+func refused(wrong string) error {
+	return fault.New(fault.Internal, "ledger_refused", "a change breaks the rules of the ledger: "+wrong)
 }
 
 func amounts(p payment.Payment, o payment.Operation) string {
@@ -34,8 +44,10 @@ func amounts(p payment.Payment, o payment.Operation) string {
 	// The difference cannot overflow where it counts: refunded is not negative.
 	case p.Captured < 0 || p.RefundReserved > p.Captured-p.Refunded:
 		return "more is refunded than captured"
-	case o.Epoch < 1 || o.Checks < 0 || o.WatchedMS < 0:
+	case o.Epoch < 1 || o.Checks < 0 || o.WatchedMS < 0 || o.Absences < 0 || o.AbsentMS < 0 || o.AbsentMS > o.WatchedMS:
 		return "a counter is out of range"
+	case o.Attempt < 0 || (o.Attempt > 0 && !o.Reversal):
+		return "only a reversal counts its attempts"
 	}
 	return ""
 }
@@ -77,7 +89,7 @@ func (s *Store) moves(c outbound.Change, old *held) string {
 	if old == nil {
 		return ""
 	}
-	if !payment.Allowed(old.payment.State, c.Record.Payment.State) {
+	if !s.allowed[[2]payment.State{old.payment.State, c.Record.Payment.State}] {
 		return "the state machine has no such change"
 	}
 	i := old.find(c.Record.Operation.ID)
@@ -103,12 +115,14 @@ func (s *Store) unchanged(c outbound.Change, old *held) string {
 	}
 	a, b := old.payment, c.Record.Payment
 	if a.Environment != b.Environment || orderOf(a) != orderOf(b) || a.Store != b.Store || a.Type != b.Type ||
-		a.Wire != b.Wire || a.Amount != b.Amount || a.Capture != b.Capture {
+		a.Wire != b.Wire || a.Amount != b.Amount || a.Capture != b.Capture || a.Attempt != b.Attempt ||
+		a.ReturnURL != b.ReturnURL || a.CancelURL != b.CancelURL {
 		return "what a payment is does not change"
 	}
 	if i := old.find(c.Record.Operation.ID); i >= 0 {
-		x, y := old.operations[i], c.Record.Operation
-		if x.Kind != y.Kind || x.Amount != y.Amount || x.OrderID != y.OrderID || x.Reversal != y.Reversal {
+		x, y := old.operations[i].Operation, c.Record.Operation
+		if x.Kind != y.Kind || x.Amount != y.Amount || x.OrderID != y.OrderID || x.Reversal != y.Reversal ||
+			x.Attempt != y.Attempt {
 			return "what an operation does is fixed before it is sent"
 		}
 	}

@@ -64,8 +64,30 @@ func (d *directoryStore) AddCompany(ctx context.Context, c company.Company) erro
 	if _, taken := d.s.companies[c.ID]; taken {
 		return conflict("company_exists", "the company exists already")
 	}
+	if !c.OnUnknown.Valid() {
+		return refused("the policy for unknown outcomes is unknown")
+	}
 	c.CreatedAt = stored(c.CreatedAt)
 	d.s.companies[c.ID] = c
+	d.s.generation++
+	return nil
+}
+
+// SaveCompany replaces what may change of a tenant.
+func (d *directoryStore) SaveCompany(ctx context.Context, c company.Company) error {
+	if err := d.s.enter(ctx); err != nil {
+		return err
+	}
+	defer d.s.mu.Unlock()
+	kept, ok := d.s.companies[c.ID]
+	if !ok {
+		return notFound("company_not_found", "there is no such company")
+	}
+	if !c.OnUnknown.Valid() {
+		return refused("the policy for unknown outcomes is unknown")
+	}
+	kept.Name, kept.Suspended, kept.OnUnknown = c.Name, c.Suspended, c.OnUnknown
+	d.s.companies[c.ID] = kept
 	d.s.generation++
 	return nil
 }

@@ -6,44 +6,74 @@ import (
 	"slices"
 
 	"github.com/payrack/payrack/core/company"
-	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/outbound"
 )
 
-// Load returns a company's payment with its current operation.
+// Load returns a company's payment with its current operation, any company's if none is named.
 func (l *ledger) Load(ctx context.Context, co company.ID, id payment.ID) (payment.Record, error) {
 	if err := l.s.enter(ctx); err != nil {
 		return payment.Record{}, err
 	}
 	defer l.s.mu.Unlock()
 	h, ok := l.s.payments[id]
-	if !ok || h.payment.Company != co {
-		return payment.Record{}, notFound("payment_not_found", "there is no such payment")
+	if !ok || (co != "" && h.payment.Company != co) {
+		return payment.Record{}, noPayment()
 	}
 	return h.record(), nil
 }
 
-// ByOrder returns the live payment of an order, else the newest one.
-func (l *ledger) ByOrder(ctx context.Context, k outbound.OrderKey) (payment.Record, error) {
+// Claimed returns what holds keys.
+func (l *ledger) Claimed(ctx context.Context, keys []outbound.ClaimKey) ([]outbound.Held, error) {
+	if err := l.s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer l.s.mu.Unlock()
+	var all []outbound.Held
+	for _, k := range keys {
+		claim, taken := l.s.claims[k]
+		if !taken {
+			continue
+		}
+		h := l.s.payments[claim.Payment]
+		last := h.find(claim.Operation)
+		for i := last + 1; i < len(h.operations); i++ {
+			if h.operations[i].RetryOf == claim.Operation {
+				last = i
+			}
+		}
+		all = append(all, outbound.Held{Claim: claim, Record: h.with(&h.operations[last])})
+	}
+	return all, nil
+}
+
+// Find returns the payment of an order or of a provider's transaction.
+func (l *ledger) Find(ctx context.Context, k outbound.Key) (payment.Record, error) {
+	if (k.OrderNumber == "") == (k.Transaction == "") {
+		return payment.Record{}, invalid("key_malformed", "a payment is found by its order number or by its transaction")
+	}
 	if err := l.s.enter(ctx); err != nil {
 		return payment.Record{}, err
 	}
 	defer l.s.mu.Unlock()
-	if id, ok := l.s.orders[k]; ok {
+	if k.Transaction != "" {
+		h, ok := l.s.payments[l.s.charges[chargeKey{k.Environment, k.Provider, k.Account, k.Transaction}]]
+		if !ok || h.payment.Company != k.Company {
+			return payment.Record{}, noPayment()
+		}
+		return h.record(), nil
+	}
+	if id, ok := l.s.live[k]; ok {
 		return l.s.payments[id].record(), nil
 	}
-	var newest *held
-	for _, h := range l.s.payments {
-		if orderOf(h.payment) == k && (newest == nil || newestFirst(h.payment, newest.payment) < 0) {
-			newest = h
-		}
+	of := l.s.orders[k]
+	if len(of) == 0 {
+		return payment.Record{}, noPayment()
 	}
-	if newest == nil {
-		return payment.Record{}, notFound("payment_not_found", "there is no such payment")
-	}
-	return newest.record(), nil
+	return slices.MinFunc(of, func(a, b *held) int { return newestFirst(a.payment, b.payment) }).record(), nil
 }
+
+func noPayment() error { return notFound("payment_not_found", "there is no such payment") }
 
 // newestFirst orders payments as pages do.
 func newestFirst(a, b payment.Payment) int {
@@ -64,7 +94,7 @@ func (l *ledger) List(ctx context.Context, q outbound.Query) (outbound.Page, err
 		return outbound.Page{}, invalid("unknown_cursor", "the cursor of the page is not one that was given out")
 	}
 	var page outbound.Page
-	for _, h := range l.s.payments {
+	for _, h := range l.s.tenants[q.Company] {
 		if matches(h.payment, q) && (before == nil || newestFirst(before.payment, h.payment) < 0) {
 			page.Payments = append(page.Payments, h.payment)
 		}
@@ -78,61 +108,10 @@ func (l *ledger) List(ctx context.Context, q outbound.Query) (outbound.Page, err
 }
 
 func matches(p payment.Payment, q outbound.Query) bool {
-	return p.Company == q.Company &&
-		(q.OrderNumber == "" || p.OrderNumber == q.OrderNumber) &&
+	return (q.OrderNumber == "" || p.OrderNumber == q.OrderNumber) &&
 		(q.State == "" || p.State == q.State) &&
 		(q.Store == nil || p.Store == *q.Store) &&
 		(q.Type == "" || p.Type == q.Type) &&
 		(q.CreatedFrom.IsZero() || !p.CreatedAt.Before(stored(q.CreatedFrom))) &&
 		(q.CreatedTo.IsZero() || p.CreatedAt.Before(stored(q.CreatedTo)))
-}
-
-// Journal returns the entries of a stream in order.
-func (l *ledger) Journal(ctx context.Context, stream string, after int64, limit int) ([]journal.Entry, error) {
-	if limit < 1 {
-		return nil, invalid("out_of_range", "the limit is at least 1")
-	}
-	if err := l.s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer l.s.mu.Unlock()
-	var all []journal.Entry
-	for _, e := range l.s.journal[stream] {
-		if e.N > after && len(all) < limit {
-			e.Body = filled(e.Body)
-			all = append(all, e)
-		}
-	}
-	return all, nil
-}
-
-// Fence takes over operations of other process lives.
-func (l *ledger) Fence(ctx context.Context, boot string, dead []string, limit int) ([]payment.Record, error) {
-	if boot == "" || limit < 1 {
-		return nil, invalid("out_of_range", "fencing needs a process life and a limit of at least 1")
-	}
-	if err := l.s.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer l.s.mu.Unlock()
-	ids := make([]payment.ID, 0, len(l.s.payments))
-	for id := range l.s.payments {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	var all []payment.Record
-	for _, id := range ids {
-		h := l.s.payments[id]
-		for i := range h.operations {
-			o := &h.operations[i]
-			orphan := slices.Contains(dead, o.OwnerBoot) || (len(dead) == 0 && o.OwnerBoot != boot)
-			if o.State != payment.OperationSending || !orphan || len(all) >= limit {
-				continue
-			}
-			o.Epoch++
-			o.OwnerBoot = boot
-			all = append(all, h.record())
-		}
-	}
-	return all, nil
 }

@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/payrack/payrack/adapters/outbound/memory"
 	"github.com/payrack/payrack/ports/outbound"
@@ -10,7 +11,31 @@ import (
 
 func TestLedger(t *testing.T) {
 	t.Parallel()
-	outboundtest.Ledger(t, func(*testing.T) outbound.Ledger { return memory.New().Ledger() })
+	outboundtest.Ledger(t, func(*testing.T) outboundtest.Stores { return stores(memory.New()) })
+}
+
+func TestSharedLedger(t *testing.T) {
+	t.Parallel()
+	outboundtest.SharedLedger(t, func(*testing.T) outboundtest.Stores {
+		s := memory.New(memory.Replicas())
+		all := stores(s)
+		all.Age = func(_ *testing.T, boot string, by time.Duration) { s.Age(boot, by) }
+		return all
+	})
+}
+
+func TestJournal(t *testing.T) {
+	t.Parallel()
+	outboundtest.Journal(t, func(*testing.T) outboundtest.Stores { return stores(memory.New()) })
+}
+
+func TestMandates(t *testing.T) {
+	t.Parallel()
+	outboundtest.Mandates(t, func(*testing.T) outboundtest.Stores { return stores(memory.New()) })
+}
+
+func stores(s *memory.Store) outboundtest.Stores {
+	return outboundtest.Stores{Ledger: s.Ledger(), Journal: s.Journal(), Mandates: s.Mandates()}
 }
 
 func TestDirectory(t *testing.T) {

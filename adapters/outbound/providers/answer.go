@@ -39,23 +39,32 @@ func answerToCore(a provider.Answer) outbound.Answer {
 		return unreadable("the plugin answered an amount in a unit that is not the currency's")
 	}
 	out.Evidence = evidence
+	dead := r.Mandate != nil && r.Mandate.State == provider.MandateDead
 	switch a.Outcome() {
 	case provider.OutcomeApproved:
 		if len(native.Body) == 0 {
 			// The client is shown the provider's own words for "paid"; without them nobody can be told.
 			return unreadable("the plugin answered approved without the provider's body")
 		}
-		out.Known = payment.KnownApproved
+		out.Known, out.Approval, out.MandateDead = payment.KnownApproved, approvalOf(r.Mandate), dead
 	case provider.OutcomeDeclined:
-		out.Known = payment.KnownDeclined
+		out.Known, out.MandateDead = payment.KnownDeclined, dead
 	case provider.OutcomeRequiresAction:
 		if r.Action == nil {
 			return unreadable("the plugin answered that the payer must act, and not how")
 		}
-		out.Known, out.WebURL, out.AppURL = payment.KnownAction, r.Action.WebURL, r.Action.AppURL
+		out.Known, out.WebURL, out.AppURL, out.ActionExpires = payment.KnownAction, r.Action.WebURL, r.Action.AppURL, r.Action.Expires
 	case provider.OutcomeUnknown:
 	}
 	return out
+}
+
+// approvalOf is a stored approval that can be kept: one without a token cannot be charged, and is none.
+func approvalOf(m *provider.Mandate) *outbound.Approval {
+	if m == nil || m.Token.Empty() {
+		return nil
+	}
+	return &outbound.Approval{Token: m.Token.Reveal(), Label: m.Label, Dead: m.State == provider.MandateDead, Expires: m.Expires}
 }
 
 // forClient is what of a failure's text may go on to the client: what it can change in its request. All other
@@ -92,6 +101,8 @@ func evidenceOf(r *provider.Result) (payment.Evidence, bool) {
 	return e, ok
 }
 
+// amounts takes over what the provider named. A named zero keeps its currency: "nothing was taken" is not the same
+// as not a word about it.
 func amounts(e *payment.Evidence, authorized, captured, refunded *provider.Money) bool {
 	for _, x := range []struct {
 		from *provider.Money
@@ -144,20 +155,20 @@ func findingsToCore(a provider.SearchAnswer) outbound.Findings {
 	return out
 }
 
-func findingToCore(f provider.Finding) (outbound.Finding, bool) {
+func findingToCore(f provider.Finding) (payment.Finding, bool) {
 	switch f {
 	case provider.FindingFound:
-		return outbound.FindingFound, true
+		return payment.FindingFound, true
 	case provider.FindingNotFound:
-		return outbound.FindingNotFound, true
+		return payment.FindingNotFound, true
 	case provider.FindingInProgress:
-		return outbound.FindingInProgress, true
+		return payment.FindingInProgress, true
 	case provider.FindingAwaitingPayer:
-		return outbound.FindingAwaitingPayer, true
+		return payment.FindingAwaitingPayer, true
 	case provider.FindingPayerApproved:
-		return outbound.FindingPayerApproved, true
+		return payment.FindingPayerApproved, true
 	case provider.FindingEnded:
-		return outbound.FindingEnded, true
+		return payment.FindingEnded, true
 	}
-	return outbound.FindingNothing, false
+	return payment.FindingNothing, false
 }

@@ -2,10 +2,12 @@ package providers_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/payrack/payrack/adapters/outbound/providers"
+	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )
@@ -82,6 +84,90 @@ func TestUnclearAnswersSettleNothing(t *testing.T) {
 	} {
 		if got := providers.FindingsToCore(provider.SearchAnswer{Findings: &f}); !got.Failed || got.NotSent {
 			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// "Nothing was taken" is not the same as not a word about it.
+func TestKnownZero(t *testing.T) {
+	t.Parallel()
+	zero := &provider.Money{Currency: "USD", Exponent: 2}
+	f := providers.FindingsToCore(provider.SearchAnswer{Findings: &provider.Findings{Finding: provider.FindingFound, Captured: zero}})
+	if f.Failed || f.Evidence.Captured.IsZero() || f.Evidence.Captured != (money.Amount{Currency: money.USD}) || !f.Evidence.Refunded.IsZero() {
+		t.Errorf("%+v", f.Evidence)
+	}
+	a := providers.AnswerToCore(provider.Declined(provider.Result{Captured: zero}, provider.Native{}))
+	if a.Known != payment.KnownDeclined || a.Evidence.Captured.IsZero() || !a.Evidence.Authorized.IsZero() {
+		t.Errorf("%+v", a)
+	}
+}
+
+// Only refunds count as refunds, and one without an id cannot be told from another.
+func TestRefundIDs(t *testing.T) {
+	t.Parallel()
+	one := provider.Money{Units: 1, Currency: "TWD"}
+	f := providers.FindingsToCore(provider.SearchAnswer{Findings: &provider.Findings{Finding: provider.FindingFound, Movements: []provider.Movement{
+		{Kind: provider.KindRefund, ID: "R1", Amount: one},
+		{Kind: provider.KindRefund, Amount: one},
+		{Kind: provider.KindVoid, ID: "V1", Amount: one},
+		{Kind: provider.KindRefund, ID: "R2", Amount: one},
+	}}})
+	if !slices.Equal(f.Evidence.RefundIDs, []string{"R1", "R2"}) {
+		t.Errorf("%+v", f.Evidence)
+	}
+}
+
+// Only a settled answer says something about a stored approval.
+func TestApprovals(t *testing.T) {
+	t.Parallel()
+	said := provider.Native{Body: json.RawMessage(`{}`)}
+	with := func(token string, s provider.MandateState) provider.Result {
+		return provider.Result{Mandate: &provider.Mandate{Token: provider.NewSecret(token), State: s}, Action: &provider.Action{}}
+	}
+	for name, c := range map[string]struct {
+		answer         provider.Answer
+		approval, dead bool
+	}{
+		"approved":               {provider.Approved(with("RK1", provider.MandateActive), said), true, false},
+		"approved, no state":     {provider.Approved(with("RK1", provider.MandateUnspecified), said), true, false},
+		"approved, dead":         {provider.Approved(with("RK1", provider.MandateDead), said), true, true},
+		"approved, no token":     {provider.Approved(with("", provider.MandateActive), said), false, false},
+		"declined, dead":         {provider.Declined(with("", provider.MandateDead), said), false, true},
+		"declined, active":       {provider.Declined(with("RK1", provider.MandateActive), said), false, false},
+		"undecided, dead":        {provider.Undecided(with("RK1", provider.MandateDead), said), false, false},
+		"the payer must act yet": {provider.RequiresAction(with("RK1", provider.MandateActive), said), false, false},
+	} {
+		a := providers.AnswerToCore(c.answer)
+		if (a.Approval != nil) != c.approval || a.MandateDead != c.dead || (a.Approval != nil && a.Approval.Dead != c.dead) {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+}
+
+func TestMandateAnswers(t *testing.T) {
+	t.Parallel()
+	said := provider.Native{Body: json.RawMessage(`{}`)}
+	for name, c := range map[string]struct {
+		answer      provider.MandateAnswer
+		known, dead bool
+		reason      string
+		native      bool
+	}{
+		"active":          {provider.MandateAnswer{Mandate: &provider.Mandate{State: provider.MandateActive}, Native: said}, true, false, "", true},
+		"dead":            {provider.MandateAnswer{Mandate: &provider.Mandate{State: provider.MandateDead}}, true, true, "", false},
+		"unspecified":     {provider.MandateAnswer{Mandate: &provider.Mandate{}, Native: said}, false, false, "bad_answer", true},
+		"from the future": {provider.MandateAnswer{Mandate: &provider.Mandate{State: 9}, Native: said}, false, false, "bad_answer", true},
+		"failure":         {provider.MandateAnswer{Failure: &provider.Failure{Reason: provider.ReasonTimeout}, Native: said}, false, false, "timeout", true},
+		"both":            {provider.MandateAnswer{Mandate: &provider.Mandate{State: provider.MandateDead}, Failure: &provider.Failure{Reason: provider.ReasonAuth}}, false, false, "auth", false},
+		"nothing":         {provider.MandateAnswer{}, false, false, "bad_answer", false},
+		"a list": {
+			provider.MandateAnswer{Mandate: &provider.Mandate{State: provider.MandateActive}, Native: provider.Native{Body: json.RawMessage(`[]`)}},
+			false, false, "bad_answer", false,
+		},
+	} {
+		a := providers.MandateToCore(c.answer)
+		if a.Known != c.known || a.Dead != c.dead || a.Reason != c.reason || (len(a.Native) > 0) != c.native {
+			t.Errorf("%s: %+v", name, a)
 		}
 	}
 }

@@ -22,10 +22,10 @@ type paymentType struct {
 }
 
 // describe compiles everything, so that a release whose schemas cannot be used is refused before it serves.
-func describe(info host.Info) (*description, error) {
+func describe(info host.Info, limits Limits) (*description, error) {
 	d := &description{types: map[string]*paymentType{}}
 	for _, t := range info.Types {
-		compiled, err := describeType(info, t)
+		compiled, err := describeType(info, t, limits)
 		if err != nil {
 			return nil, fmt.Errorf("payment type %s: %w", t.Name, err)
 		}
@@ -34,7 +34,7 @@ func describe(info host.Info) (*description, error) {
 	return d, nil
 }
 
-func describeType(info host.Info, t provider.Type) (*paymentType, error) {
+func describeType(info host.Info, t provider.Type, limits Limits) (*paymentType, error) {
 	credential, err := form.CompileCredential(t.Credential)
 	if err != nil {
 		return nil, fmt.Errorf("credential schema: %w", err)
@@ -52,14 +52,19 @@ func describeType(info host.Info, t provider.Type) (*paymentType, error) {
 	for _, o := range t.Operations {
 		kind, ok := kindToCore(o.Kind)
 		if !ok {
-			continue // mandates are no operations of the native routes
+			// Stored approvals are no operations of the native routes.
+			out.ChecksMandates = out.ChecksMandates || o.Kind == provider.KindCheckMandate
+			out.EndsMandates = out.EndsMandates || o.Kind == provider.KindExpireMandate
+			continue
 		}
 		columns, err := form.CompileColumns(form.Spec{Schema: o.Columns, Currencies: out.Currencies, Credential: credential})
 		if err != nil {
 			return nil, fmt.Errorf("columns of %s: %w", o.Kind, err)
 		}
 		out.columns[kind] = columns
-		out.Operations = append(out.Operations, operationToCore(kind, o))
+		operation := operationToCore(kind, o, columns)
+		limits.lower(&operation)
+		out.Operations = append(out.Operations, operation)
 	}
 	return out, nil
 }
@@ -84,9 +89,10 @@ func kindToCore(k provider.Kind) (catalogue.Kind, bool) {
 	return "", false
 }
 
-func operationToCore(kind catalogue.Kind, o provider.Operation) catalogue.Operation {
+func operationToCore(kind catalogue.Kind, o provider.Operation, columns *form.Columns) catalogue.Operation {
 	out := catalogue.Operation{
 		Kind: kind, Columns: o.Columns, Answer: o.Answer,
+		Attended: columns.TakesCode(), Redirects: columns.TakesReturnURL(),
 		MovesMoney: o.MovesMoney, OrderIDUnique: o.OrderIDUnique, IdempotentReplay: o.IdempotentReplay,
 		FoundByOrderID: o.FoundByOrderID, CancelsUnlanded: o.CancelsUnlanded, CarriesReference: o.CarriesReference,
 		SearchLagMax: o.SearchLagMax, LandingMax: o.LandingMax, MaxDuration: o.MaxDuration,

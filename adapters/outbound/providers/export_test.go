@@ -10,3 +10,6 @@ func AnswerToCore(a provider.Answer) outbound.Answer { return answerToCore(a) }
 
 // FindingsToCore reads a search that did not come through the host.
 func FindingsToCore(a provider.SearchAnswer) outbound.Findings { return findingsToCore(a) }
+
+// MandateToCore reads an answer about a stored approval that did not come through the host.
+func MandateToCore(a provider.MandateAnswer) outbound.MandateAnswer { return mandateToCore(a) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,8 @@ const payColumns = `{"type":"object","additionalProperties":false,"required":["o
 	"about":{"type":"string","x-payrack-role":"description","x-payrack-text":true},
 	"reference":{"type":"string","x-payrack-role":"request_id"},
 	"capture":{"type":"boolean","x-payrack-role":"capture"},
+	"back":{"type":"object","additionalProperties":false,"properties":{"url":{"type":"string","x-payrack-role":"return_url"}}},
+	"away":{"type":"string","x-payrack-role":"cancel_url"},
 	"till":{"type":"string"}}}`
 
 const searchColumns = `{"type":"object","additionalProperties":false,"required":["order"],"properties":{
@@ -78,6 +81,15 @@ func (p testPlugin) Describe() provider.Description {
 			},
 		}},
 	}
+	if p.role.Behaviour == "a type without approvals" {
+		plain := d.Types[0]
+		plain.Name += "_PLAIN"
+		plain.Operations = slices.Clip(plain.Operations)
+		d.Types = append(d.Types, plain)
+	}
+	for _, kind := range []provider.Kind{provider.KindCheckMandate, provider.KindExpireMandate} {
+		d.Types[0].Operations = append(d.Types[0].Operations, provider.Operation{Kind: kind, Columns: json.RawMessage(searchColumns), MaxDuration: time.Second})
+	}
 	if p.role.Alias != "" {
 		d.Types[0].Operations[0].Aliases = []provider.Route{{Method: "POST", Path: "/v1/payment/" + p.role.Name + "/" + p.role.Alias}}
 	}
@@ -109,6 +121,9 @@ type heard struct {
 	Seen         []string          `json:"seen"`
 	Purpose      provider.Purpose  `json:"purpose"`
 	About        provider.Kind     `json:"about"`
+	Back         string            `json:"back"`
+	Away         string            `json:"away"`
+	Card         bool              `json:"card"`
 	NotAfterUnix int64             `json:"not_after"`
 }
 
@@ -139,6 +154,9 @@ func (p testPlugin) Pay(_ context.Context, r provider.PayRequest) provider.Answe
 	h := p.hear("pay", r.Call, r.Reference)
 	h.sum(r.Amount)
 	h.Capture, h.Description, h.Code, h.Mandate = r.Capture, r.Description, r.Code.Reveal(), r.MandateToken.Reveal()
+	if r.Redirect != nil {
+		h.Back, h.Away = r.Redirect.ConfirmURL, r.Redirect.CancelURL
+	}
 	result := provider.Result{
 		Reference: provider.Reference{OrderID: r.Reference.OrderID, TransactionID: "T1"}, Captured: &r.Amount, Code: "0000",
 		ProviderTime: time.Unix(1, 0).UTC(), AuthorizationExpires: time.Unix(2, 0).UTC(),
@@ -149,8 +167,15 @@ func (p testPlugin) Pay(_ context.Context, r provider.PayRequest) provider.Answe
 		return provider.Declined(result, h.native())
 	case "undecided":
 		return provider.Undecided(result, h.native())
+	case "approval":
+		result.Mandate = &provider.Mandate{Token: provider.NewSecret("RK1"), Label: "card 1111", State: provider.MandateActive, Expires: time.Unix(3, 0).UTC()}
+	case "dead":
+		result.Captured, result.Mandate = nil, &provider.Mandate{State: provider.MandateDead}
+		return provider.Declined(result, h.native())
 	case "action":
-		result.Action = &provider.Action{WebURL: "https://wallet.example.com/1", AppURL: "wallet://1"}
+		result.Action = &provider.Action{
+			WebURL: "https://wallet.example.com/1", AppURL: "wallet://1", Expires: time.Unix(4, 0).UTC(), Token: provider.NewSecret("ignored"),
+		}
 		return provider.RequiresAction(result, h.native())
 	case "not sent":
 		return provider.NotSent(provider.ReasonInvalid, "E1", "the amount is odd")
@@ -230,4 +255,30 @@ func (p testPlugin) Search(_ context.Context, r provider.SearchRequest) provider
 			{Kind: provider.KindRefund, ID: "R1", Amount: *twd(1)}, {Kind: provider.KindCapture, ID: "C1", Amount: *twd(2)},
 		},
 	}}
+}
+
+func (p testPlugin) mandate(operation string, c provider.Call, token string, card bool) provider.MandateAnswer {
+	h := p.hear(operation, c, provider.Reference{})
+	h.Mandate, h.Card = token, card
+	m := provider.Mandate{State: provider.MandateActive, Label: "card 1111", Expires: time.Unix(3, 0).UTC()}
+	if operation == "expire" {
+		m.State = provider.MandateDead
+	}
+	switch token {
+	case "failure":
+		return provider.MandateAnswer{Failure: &provider.Failure{Reason: provider.ReasonUnsupported, Detail: "not enabled"}, Native: h.native()}
+	case "unspecified":
+		m.State = provider.MandateUnspecified
+	case "nothing":
+		return provider.MandateAnswer{}
+	}
+	return provider.MandateAnswer{Mandate: &m, Native: h.native()}
+}
+
+func (p testPlugin) CheckMandate(_ context.Context, r provider.CheckMandateRequest) provider.MandateAnswer {
+	return p.mandate("check", r.Call, r.MandateToken.Reveal(), r.AuthorizeCard)
+}
+
+func (p testPlugin) ExpireMandate(_ context.Context, r provider.ExpireMandateRequest) provider.MandateAnswer {
+	return p.mandate("expire", r.Call, r.MandateToken.Reveal(), false)
 }

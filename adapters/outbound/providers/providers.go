@@ -25,6 +25,8 @@ type Options struct {
 	Host *host.Host
 	// Settings of plugins by name, as their settings schema describes them. Default: each plugin's own.
 	Settings map[string]json.RawMessage
+	// Limits by plugin name lower the times that the plugins declare. Default: as declared.
+	Limits map[string]Limits
 	// StoreDir is where installed binaries are kept, by digest.
 	StoreDir string
 	// Log for operators. Default: no log.
@@ -35,6 +37,7 @@ type Options struct {
 type Providers struct {
 	host     *host.Host
 	settings map[string]json.RawMessage
+	limits   map[string]Limits
 	storeDir string
 	log      *slog.Logger
 
@@ -78,11 +81,16 @@ func New(o Options) (*Providers, error) {
 	if o.StoreDir == "" {
 		return nil, errors.New("the folder of installed plugins is not set")
 	}
+	for plugin, l := range o.Limits {
+		if err := l.check(plugin); err != nil {
+			return nil, err
+		}
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Providers{
-		host: o.Host, settings: maps.Clone(o.Settings), storeDir: o.StoreDir, log: o.Log,
+		host: o.Host, settings: maps.Clone(o.Settings), limits: maps.Clone(o.Limits), storeDir: o.StoreDir, log: o.Log,
 		reserved: map[string]*description{}, turns: map[string]*sync.Mutex{},
 	}
 	p.known.Store(newKnown(map[string]*description{}))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/outbound"
@@ -33,8 +34,12 @@ func TestContract(t *testing.T) {
 			Incomplete: []byte(`{"order":"O-1","amount":229,"currency":"TWD"}`), Missing: "code",
 			Instruction: instruction(payment.KindPay, "ok"),
 			Question:    outbound.Question{Environment: "test", Account: "A1", OrderID: "O-1/1"},
-			Set:         []byte(`{"secret":"s","account_id":"A1"}`),
-			Credential:  outbound.CredentialForm{Provider: "alpha", Account: "A1", Wire: "two"},
+			Values: catalogue.Values{
+				Amount: twd(229), OrderNumber: "O-1", Code: "ok", Description: "茶", RequestID: "r", Capture: &no, Columns: []byte(`{"till":"7"}`),
+			},
+			Mandate:    outbound.MandateQuestion{Environment: "test", Account: "A1", Token: "RK1"},
+			Set:        []byte(`{"secret":"s","account_id":"A1"}`),
+			Credential: outbound.CredentialForm{Provider: "alpha", Account: "A1", Wire: "two"},
 			Stop: func() {
 				if err := p.host.Slot("alpha").Disable(t.Context()); err != nil {
 					t.Error(err)
@@ -122,6 +127,20 @@ func TestWhatThePluginHears(t *testing.T) {
 		t.Errorf("%+v", h)
 	}
 
+	wallet := instruction(payment.KindPay, "")
+	wallet.Form.ReturnURL, wallet.Form.CancelURL = "https://shop.example/ok", "https://shop.example/no"
+	if h := hear(s.Send(within(t, 10*time.Second), wallet).Native); h.Back != "https://shop.example/ok" || h.Away != "https://shop.example/no" {
+		t.Errorf("the client's own addresses: %+v", h)
+	}
+	wallet.ReturnURL, wallet.CancelURL = "https://pay.example/back", "https://pay.example/away"
+	if h := hear(s.Send(within(t, 10*time.Second), wallet).Native); h.Back != "https://pay.example/back" || h.Away != "https://pay.example/away" {
+		t.Errorf("the platform's addresses: %+v", h)
+	}
+	wallet.Form.Code = "ok"
+	if h := hear(s.Send(within(t, 10*time.Second), wallet).Native); h.Code != "ok" || h.Back != "" {
+		t.Errorf("a payer at a till is sent nowhere: %+v", h)
+	}
+
 	f := s.Ask(within(t, 10*time.Second), outbound.Question{
 		Resolve: true, Environment: "live", Account: "A2", Wire: "two", Credential: []byte(`{"account_id":"A2"}`), CredentialRef: "cred/2",
 		OrderID: "O-2", TransactionID: "T2", RequestID: "req-2", About: payment.KindRefund, Form: outbound.Form{Columns: []byte(`{"till":"8"}`)},
@@ -155,6 +174,8 @@ func TestAnswers(t *testing.T) {
 		{"ok", payment.KnownApproved, "", true},
 		{"decline", payment.KnownDeclined, "", true},
 		{"action", payment.KnownAction, "", true},
+		{"approval", payment.KnownApproved, "", true},
+		{"dead", payment.KnownDeclined, "", true},
 		{"undecided", payment.KnownNothing, "", true},
 		{"not sent", payment.KnownNotSent, "invalid", false},
 		{"unknown", payment.KnownNothing, "timeout", true},
@@ -165,6 +186,9 @@ func TestAnswers(t *testing.T) {
 		a := s.Send(within(t, 10*time.Second), instruction(payment.KindPay, c.code))
 		if a.Known != c.known || a.Reason != c.reason || (len(a.Native) > 0) != c.native {
 			t.Errorf("%s: %+v", c.code, a)
+		}
+		if (a.Approval != nil) != (c.code == "approval") || a.MandateDead != (c.code == "dead") {
+			t.Errorf("%s: approval %+v, dead %t", c.code, a.Approval, a.MandateDead)
 		}
 		switch c.code {
 		case "ok":
@@ -180,7 +204,16 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("%+v", a.Evidence)
 			}
 		case "action":
-			if a.WebURL != "https://wallet.example.com/1" || a.AppURL != "wallet://1" {
+			if a.WebURL != "https://wallet.example.com/1" || a.AppURL != "wallet://1" || !a.ActionExpires.Equal(time.Unix(4, 0)) {
+				t.Errorf("%+v", a)
+			}
+		case "approval":
+			want := &outbound.Approval{Token: "RK1", Label: "card 1111", Expires: time.Unix(3, 0).UTC()}
+			if diff := cmp.Diff(want, a.Approval); diff != "" || a.MandateDead {
+				t.Errorf("%v %s", a.MandateDead, diff)
+			}
+		case "dead":
+			if !a.MandateDead || a.Approval != nil {
 				t.Errorf("%+v", a)
 			}
 		case "not sent":
@@ -211,9 +244,9 @@ func TestFindings(t *testing.T) {
 	ask := func(order string) outbound.Findings {
 		return s.Ask(within(t, 10*time.Second), outbound.Question{Environment: "test", Account: "A1", OrderID: order})
 	}
-	for order, want := range map[string]outbound.Finding{
-		"in progress": outbound.FindingInProgress, "not found": outbound.FindingNotFound, "awaiting": outbound.FindingAwaitingPayer,
-		"approved": outbound.FindingPayerApproved, "ended": outbound.FindingEnded, "x": outbound.FindingFound,
+	for order, want := range map[string]payment.Finding{
+		"in progress": payment.FindingInProgress, "not found": payment.FindingNotFound, "awaiting": payment.FindingAwaitingPayer,
+		"approved": payment.FindingPayerApproved, "ended": payment.FindingEnded, "x": payment.FindingFound,
 	} {
 		if f := ask(order); f.Finding != want || f.Failed || len(f.Native) == 0 {
 			t.Errorf("%s: %+v", order, f)
@@ -235,7 +268,7 @@ func TestFindings(t *testing.T) {
 		{"nothing", "", false},
 	} {
 		f := ask(c.order)
-		if !f.Failed || f.NotSent != c.notSent || f.Finding != outbound.FindingNothing || f.Complete || (c.reason != "" && f.Reason != c.reason) {
+		if !f.Failed || f.NotSent != c.notSent || f.Finding != payment.FindingNothing || f.Complete || (c.reason != "" && f.Reason != c.reason) {
 			t.Errorf("%s: %+v", c.order, f)
 		}
 	}

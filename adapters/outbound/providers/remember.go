@@ -85,7 +85,7 @@ func (p *Providers) recall(r release.Release) (*description, error) {
 			}
 		}
 	}
-	return describe(info)
+	return describe(info, p.limits[info.Name])
 }
 
 // knowUnserved makes the payment types of a release known that cannot be run, if nothing of its provider is.

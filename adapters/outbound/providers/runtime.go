@@ -82,7 +82,7 @@ func (p *Providers) inspect(ctx context.Context, r release.Release) (*descriptio
 		return nil, fault.New(fault.Invalid, "info_mismatch",
 			"the binary says that it is "+info.Name+" "+info.Version+", not "+r.Name+" "+r.Version)
 	}
-	candidate, err := describe(info)
+	candidate, err := describe(info, p.limits[info.Name])
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "info_mismatch", "the release describes itself in a way that cannot be used: "+err.Error())
 	}

@@ -57,8 +57,8 @@ func TestDescribeKeepActivate(t *testing.T) {
 	o, ok := p.Types()[0].Find(catalogue.Pay)
 	want := catalogue.Operation{
 		Kind: catalogue.Pay, Columns: []byte(payColumns), Answer: []byte(`{"type":"object"}`),
-		Aliases:    []catalogue.Route{{Method: "POST", Path: "/v1/payment/alpha/offline/pay"}},
-		MovesMoney: true, OrderIDUnique: true, IdempotentReplay: true, FoundByOrderID: true, CancelsUnlanded: true, CarriesReference: true,
+		Aliases:  []catalogue.Route{{Method: "POST", Path: "/v1/payment/alpha/offline/pay"}},
+		Attended: true, Redirects: true, MovesMoney: true, OrderIDUnique: true, IdempotentReplay: true, FoundByOrderID: true, CancelsUnlanded: true, CarriesReference: true,
 		SearchLagMax: 3 * time.Second, LandingMax: 5 * time.Second, MaxDuration: 2 * time.Second,
 		Bodies: map[catalogue.Situation][]byte{catalogue.DuplicateOrder: []byte(`{"c":1}`), catalogue.InProgress: []byte(`{"c":2}`), catalogue.Reversing: []byte(`{"c":3}`)},
 	}

@@ -1,11 +1,13 @@
 package providers
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"strings"
 	"time"
 
+	"github.com/payrack/payrack/adapters/outbound/providers/form"
 	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/money"
@@ -69,11 +71,31 @@ func (s *session) Form(kind catalogue.Kind, native []byte) (outbound.Form, error
 
 // form checks a native request against the columns of an operation.
 func (t *paymentType) form(kind catalogue.Kind, native []byte) (outbound.Form, error) {
-	columns, ok := t.columns[kind]
-	if !ok {
-		return outbound.Form{}, fault.New(fault.Unsupported, "operation_unsupported", "the payment type "+t.Name+" has no operation "+string(kind))
+	columns, err := t.columnsOf(kind)
+	if err != nil {
+		return outbound.Form{}, err
 	}
 	return columns.Read(native) //nolint:wrapcheck // a fault already
+}
+
+func (t *paymentType) columnsOf(kind catalogue.Kind) (*form.Columns, error) {
+	columns, ok := t.columns[kind]
+	if !ok {
+		return nil, fault.New(fault.Unsupported, "operation_unsupported", "the payment type "+t.Name+" has no operation "+string(kind))
+	}
+	return columns, nil
+}
+
+// Compose writes neutral values into the columns of an operation.
+func (s *session) Compose(kind catalogue.Kind, v catalogue.Values) ([]byte, error) {
+	columns, err := s.held.columnsOf(kind)
+	if err != nil {
+		return nil, err
+	}
+	if kind == catalogue.Void && !columns.TakesAmount() {
+		v.Amount = money.Amount{} // an authorization is cancelled whole
+	}
+	return columns.Compose(v) //nolint:wrapcheck // a fault already
 }
 
 // Send performs a money-moving operation.
@@ -93,7 +115,7 @@ func (s *session) Send(ctx context.Context, i outbound.Instruction) outbound.Ans
 	case payment.KindPay:
 		return s.answered(ctx, i.Kind, s.lease.Pay(ctx, provider.PayRequest{
 			Call: call, Reference: reference, Amount: amount, Capture: i.Payment.Capture, Description: i.Form.Description,
-			Code: provider.NewSecret(i.Form.Code), MandateToken: provider.NewSecret(i.Form.Mandate),
+			Code: provider.NewSecret(i.Form.Code), MandateToken: provider.NewSecret(i.Form.Mandate), Redirect: redirect(i),
 		}))
 	case payment.KindConfirm:
 		return s.answered(ctx, i.Kind, s.lease.Confirm(ctx, provider.ConfirmRequest{Call: call, Reference: reference, Amount: amount}))
@@ -107,6 +129,16 @@ func (s *session) Send(ctx context.Context, i outbound.Instruction) outbound.Ans
 		}))
 	}
 	return notSent(provider.ReasonUnsupported, "there is no such operation")
+}
+
+// redirect is where the wallet sends the payer: to the platform, and where it names no address, to the client. A
+// payer who showed a code or approved before is sent nowhere.
+func redirect(i outbound.Instruction) *provider.Redirect {
+	r := provider.Redirect{ConfirmURL: cmp.Or(i.ReturnURL, i.Form.ReturnURL), CancelURL: cmp.Or(i.CancelURL, i.Form.CancelURL)}
+	if r.ConfirmURL == "" || i.Form.Code != "" || i.Form.Mandate != "" {
+		return nil
+	}
+	return &r
 }
 
 func (s *session) call(i outbound.Instruction) provider.Call {
@@ -140,7 +172,7 @@ func (s *session) Ask(ctx context.Context, q outbound.Question) outbound.Finding
 		},
 		Purpose:   purpose,
 		Reference: provider.Reference{OrderID: q.OrderID, TransactionID: q.TransactionID},
-		About:     provider.Kind(q.About),
+		About:     provider.Kind(q.About), AboutReference: q.AboutReference,
 	})
 	return s.found(ctx, answer)
 }

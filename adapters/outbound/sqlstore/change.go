@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/outbound"
 )
@@ -16,6 +17,17 @@ type change struct {
 	stream string
 	// seen is the JSON of the refund ids.
 	seen string
+	// mandate is the id that the payment names: of the mandate that is kept, where the company has the token already.
+	mandate string
+}
+
+// orderKey is the natural key of a charge.
+type orderKey struct {
+	company     company.ID
+	environment string
+	provider    string
+	account     string
+	number      string
 }
 
 func newChange(c outbound.Change) (*change, error) {
@@ -29,19 +41,24 @@ func newChange(c outbound.Change) (*change, error) {
 			return nil, internal(err)
 		}
 	}
-	return &change{Change: c, stream: c.Entry.Stream, seen: string(seen)}, nil
+	return &change{Change: c, stream: c.Entry.Stream, seen: string(seen), mandate: c.Record.Payment.Mandate}, nil
 }
 
 // byStream orders changes so that two groups lock payments in the same order.
 func byStream(a, b *change) int { return cmp.Compare(a.stream, b.stream) }
 
 // order is the natural key that the payment wants to hold.
-func (c *change) order() outbound.OrderKey {
-	p := c.Record.Payment
-	return outbound.OrderKey{
-		Company: p.Company, Environment: p.Environment, Provider: p.Provider, Account: p.Account,
-		OrderNumber: p.OrderNumber,
+func (c *change) order() orderKey {
+	p := &c.Record.Payment
+	return orderKey{
+		company: p.Company, environment: string(p.Environment), provider: p.Provider, account: p.Account, number: p.OrderNumber,
 	}
+}
+
+// lane names the account for which claims of recovery are counted.
+func (c *change) lane() string {
+	p := &c.Record.Payment
+	return laneOf(string(p.Environment), p.Provider, p.Account)
 }
 
 // wantsOrder reports whether the change is lost without the order number: a charge is about to be sent.

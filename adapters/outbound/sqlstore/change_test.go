@@ -24,7 +24,7 @@ func newPayment(t testing.TB) outbound.Change {
 	p := payment.Payment{
 		ID: payment.ID(ids.New()), Company: tenant, Environment: company.Test, Type: "TILL_PAY",
 		Provider: "till", Account: "1234567890", Wire: "v4", OrderNumber: "order-" + ids.New(), Amount: amount,
-		Capture: true, CredentialRef: "credential-1/1", Release: "till@1.0.0",
+		Attempt: 1, Capture: true, CredentialRef: "credential-1/1", Release: "till@1.0.0",
 	}
 	o := payment.Operation{
 		ID: payment.OperationID(ids.New()), Payment: p.ID, Kind: payment.KindPay, Amount: amount,

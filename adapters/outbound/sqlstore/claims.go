@@ -10,6 +10,33 @@ import (
 	"github.com/payrack/payrack/ports/outbound"
 )
 
+// Claimed returns what holds keys.
+func (l *ledger) Claimed(ctx context.Context, keys []outbound.ClaimKey) (all []outbound.Held, err error) {
+	end := l.store.span(ctx, "ledger.claimed", "SELECT claim, payment JOIN operation BY key_hash")
+	defer func() { end(SpanEnd{Err: err}) }()
+	generations, err := storedMonths(ctx, l.store.read)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		claim, taken, err := findClaim(ctx, l.store.read, k, generations)
+		if err != nil {
+			return nil, err
+		}
+		if !taken {
+			continue
+		}
+		r, err := oneRecord(ctx, joined(l.store.read).Where("p.id = ?", string(claim.Payment)).
+			Where("(o.id = ? OR o.retry_of = ?)", string(claim.Operation), string(claim.Operation)).
+			OrderExpr("o.seq DESC").Limit(1))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, outbound.Held{Claim: claim, Record: r})
+	}
+	return all, nil
+}
+
 // months knows in which generations claims are stored, so that a key is also looked for in the older ones.
 // The list is read again whenever a month begins that it does not hold: by then every older month is there.
 type months struct {

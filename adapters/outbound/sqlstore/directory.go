@@ -85,6 +85,23 @@ func (d *directoryStore) AddCompany(ctx context.Context, c company.Company) erro
 	})
 }
 
+// SaveCompany replaces what may change of a tenant.
+func (d *directoryStore) SaveCompany(ctx context.Context, c company.Company) error {
+	return d.write(ctx, "directory.save_company", "UPDATE company", func(ctx context.Context, db bun.IDB) error {
+		result, err := db.NewUpdate().Model((*companyRow)(nil)).Set("name = ?", c.Name).
+			Set("suspended = ?", c.Suspended).Set("on_unknown = ?", string(c.OnUnknown)).
+			Where("id = ?", string(c.ID)).Exec(ctx)
+		if err != nil {
+			return err //nolint:wrapcheck // write makes the fault
+		}
+		n, err := result.RowsAffected()
+		if err == nil && n != 1 {
+			err = notFound("company_not_found", "there is no such company")
+		}
+		return err
+	})
+}
+
 // AddStore adds a store of a company.
 func (d *directoryStore) AddStore(ctx context.Context, s company.Store) error {
 	return d.write(ctx, "directory.add_store", "INSERT store", func(ctx context.Context, db bun.IDB) error {

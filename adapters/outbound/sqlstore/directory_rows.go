@@ -16,15 +16,22 @@ type companyRow struct {
 	ID        string `bun:"id,pk"`
 	Name      string `bun:"name"`
 	Suspended bool   `bun:"suspended"`
+	OnUnknown string `bun:"on_unknown"`
 	CreatedAt int64  `bun:"created_at"`
 }
 
 func newCompanyRow(c company.Company) companyRow {
-	return companyRow{ID: string(c.ID), Name: c.Name, Suspended: c.Suspended, CreatedAt: c.CreatedAt.UnixMicro()}
+	return companyRow{
+		ID: string(c.ID), Name: c.Name, Suspended: c.Suspended, OnUnknown: string(c.OnUnknown),
+		CreatedAt: c.CreatedAt.UnixMicro(),
+	}
 }
 
 func (r companyRow) company() company.Company {
-	return company.Company{ID: company.ID(r.ID), Name: r.Name, Suspended: r.Suspended, CreatedAt: utc(r.CreatedAt)}
+	return company.Company{
+		ID: company.ID(r.ID), Name: r.Name, Suspended: r.Suspended, OnUnknown: company.OnUnknown(r.OnUnknown),
+		CreatedAt: utc(r.CreatedAt),
+	}
 }
 
 type storeRow struct {

@@ -37,6 +37,16 @@ func Waiting(s *Store) int {
 	return len(q.items)
 }
 
+// Borrow takes the writer's place, as a lone caller does, and returns how to give it back. It is nil if the place
+// is not free.
+func Borrow(s *Store) (giveBack func()) {
+	q := queueOf(s)
+	if !q.borrow() {
+		return nil
+	}
+	return q.giveBack
+}
+
 // queueOf is the queue in front of the writer.
 func queueOf(s *Store) *queue {
 	switch w := s.writer.(type) {
@@ -102,4 +112,19 @@ func CommitGroup(ctx context.Context, s *Store, changes []outbound.Change) error
 		}
 	}
 	return nil
+}
+
+// DueSQL are the statements that find what is due, the first page and a later one.
+func DueSQL(s *Store) []string {
+	l := &ledger{store: s}
+	last := candidate{operationKey: operationKey{PaymentID: "p"}, Lane: "test/x/a", DueAt: 1}
+	return []string{
+		l.scheduled(s.read, 100, 2, candidate{}, nil).String(),
+		l.scheduled(s.read, 100, 2, last, []string{"test/x/b", "test/x/c"}).String(),
+	}
+}
+
+// AttemptsSQL is the count of the attempts before a payment.
+func AttemptsSQL() string {
+	return "SELECT " + fmt.Sprintf(attemptsOf, "'c'", "'o'", "'test'", "'x'", "'a'")
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/fault"
-	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/outbound"
 )
@@ -15,33 +14,51 @@ import (
 // maxPage bounds every list.
 const maxPage = 200
 
-// Load returns a company's payment with its current operation.
+// Load returns a company's payment with its current operation, any company's if none is named.
 func (l *ledger) Load(ctx context.Context, co company.ID, id payment.ID) (r payment.Record, err error) {
 	end := l.store.span(ctx, "ledger.load", "SELECT payment JOIN operation BY id")
 	defer func() { end(SpanEnd{Err: err}) }()
-	return oneRecord(ctx, records(l.store.read).Where("p.id = ?", string(id)).Where("p.company_id = ?", string(co)))
+	q := records(l.store.read).Where("p.id = ?", string(id))
+	if co != "" {
+		q = q.Where("p.company_id = ?", string(co))
+	}
+	return oneRecord(ctx, q)
 }
 
-// ByOrder returns the live payment of an order, else the newest one.
-func (l *ledger) ByOrder(ctx context.Context, k outbound.OrderKey) (r payment.Record, err error) {
-	end := l.store.span(ctx, "ledger.by_order", "SELECT payment JOIN operation BY order_number")
+// Find returns the payment of an order or of a provider's transaction.
+func (l *ledger) Find(ctx context.Context, k outbound.Key) (r payment.Record, err error) {
+	end := l.store.span(ctx, "ledger.find", "SELECT payment JOIN operation BY order_number/provider_transaction")
 	defer func() { end(SpanEnd{Err: err}) }()
-	of := func(live string) *bun.SelectQuery {
+	if (k.OrderNumber == "") == (k.Transaction == "") {
+		return payment.Record{}, fault.New(fault.Invalid, "key_malformed",
+			"a payment is found by its order number or by its transaction")
+	}
+	of := func() *bun.SelectQuery {
 		return l.store.read.NewSelect().TableExpr("payment AS x").ColumnExpr("x.id").
-			Where("x.company_id = ?", string(k.Company)).Where("x.order_number = ?", k.OrderNumber).
-			Where("x.environment = ?", string(k.Environment)).Where("x.provider = ?", k.Provider).
-			Where("x.account = ?", k.Account).Where(live).
-			OrderExpr("x.created_at DESC, x.id DESC").Limit(1)
+			Where("x.company_id = ?", string(k.Company)).Where("x.environment = ?", string(k.Environment)).
+			Where("x.provider = ?", k.Provider).Where("x.account = ?", k.Account).Limit(1)
+	}
+	if k.Transaction != "" {
+		return oneRecord(ctx, records(l.store.read).
+			Where("p.id = (?)", of().Where("x.provider_transaction = ?", k.Transaction)))
+	}
+	ofOrder := func(live string) *bun.SelectQuery {
+		return of().Where("x.order_number = ?", k.OrderNumber).Where(live).OrderExpr("x.created_at DESC, x.id DESC")
 	}
 	// Each half has an index of its own.
 	return oneRecord(ctx, records(l.store.read).
-		Where("p.id = coalesce((?), (?))", of("x.live"), of("NOT x.live")))
+		Where("p.id = coalesce((?), (?))", ofOrder("x.live"), ofOrder("NOT x.live")))
 }
 
 // records selects payments beside their current operation: the open one, else the last one.
 func records(db bun.IDB) *bun.SelectQuery {
-	q := db.NewSelect().TableExpr("payment AS p").Join("JOIN operation AS o ON o.payment_id = p.id").
+	return joined(db).
 		OrderExpr("CASE WHEN o.state IN " + openStates + " THEN 0 ELSE 1 END, o.seq DESC").Limit(1)
+}
+
+// joined selects payments beside their operations.
+func joined(db bun.IDB) *bun.SelectQuery {
+	q := db.NewSelect().TableExpr("payment AS p").Join("JOIN operation AS o ON o.payment_id = p.id")
 	for _, c := range paymentColumns() {
 		q = q.ColumnExpr("p." + c + " AS p__" + c)
 	}
@@ -169,23 +186,4 @@ func listIndex(q outbound.Query) string {
 	default:
 		return "payment_created"
 	}
-}
-
-// Journal returns the entries of a stream in order.
-func (l *ledger) Journal(ctx context.Context, stream string, after int64, limit int) (all []journal.Entry, err error) {
-	end := l.store.span(ctx, "ledger.journal", "SELECT journal BY stream")
-	defer func() { end(SpanEnd{Err: err}) }()
-	if limit < 1 {
-		return nil, fault.New(fault.Invalid, "out_of_range", "the limit is at least 1")
-	}
-	var rows []journalRow
-	err = l.store.read.NewSelect().TableExpr("journal").Column("stream", "n", "at", "event", "body", "prev", "hash").
-		Where("stream = ?", stream).Where("n > ?", after).OrderExpr("n").Limit(int64(limit)).Scan(ctx, &rows)
-	if err != nil {
-		return nil, readFault(err)
-	}
-	for _, row := range rows {
-		all = append(all, row.entry())
-	}
-	return all, nil
 }

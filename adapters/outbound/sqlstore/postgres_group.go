@@ -60,7 +60,7 @@ func (w *postgresWriter) runGroup(ctx context.Context, group []*request) {
 // group wants too: they run when it is known how that one ended.
 func fold(group []*request) (first, later []*request) {
 	keys := map[outbound.ClaimKey]bool{}
-	orders := map[outbound.OrderKey]bool{}
+	orders := map[orderKey]bool{}
 	streams := map[string]bool{}
 	for _, r := range group {
 		meets := streams[r.change.stream] || (r.change.wantsOrder() && orders[r.change.order()])
@@ -195,6 +195,14 @@ func (w *postgresWriter) take(ctx context.Context, conn *pgxpool.Conn, group []*
 			return rows.Err()
 		})
 	}
+	for _, c := range byToken(group) {
+		b.Queue(w.text.keepMandate, c.mandateArgs(nil)...).QueryRow(func(row pgx.Row) error {
+			var kept string
+			err := row.Scan(&kept)
+			c.nameMandate(kept)
+			return err //nolint:wrapcheck // the writer decides whether the change runs again
+		})
+	}
 	err := conn.SendBatch(ctx, b).Close()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the writer decides whether the change runs again
@@ -213,13 +221,18 @@ func (w *postgresWriter) write(ctx context.Context, conn *pgxpool.Conn, group []
 	for _, c := range group {
 		switch {
 		case c.Version == 0:
-			b.Queue(w.text.insertOperation, c.insertOperationArgs(nil)...)
+			missing(b.Queue(w.text.insertOperation, c.attemptsArgs(c.insertOperationArgs(nil))...), c, lost)
 		case c.NewOperation:
 			missing(b.Queue(w.text.beginOperation, c.insertOperationArgs(nil)...), c, lost)
-			b.Queue(w.text.updatePayment, c.updatePaymentArgs(nil)...)
+			// Another payment may have taken the order number since this one's row was locked.
+			missing(b.Queue(w.text.updatePayment, c.updatePaymentArgs(nil)...), c, lost)
+			b.Queue(w.text.retireOperations, string(c.Record.Payment.ID), string(c.Record.Operation.ID))
 		default:
 			missing(b.Queue(w.text.updateOperation, c.updateOperationArgs(nil)...), c, lost)
-			b.Queue(w.text.updatePayment, c.updatePaymentArgs(nil)...)
+			missing(b.Queue(w.text.updatePayment, c.updatePaymentArgs(nil)...), c, lost)
+		}
+		if c.Settled {
+			b.Queue(w.text.forgetCredentials, string(c.Record.Payment.ID))
 		}
 		b.Queue(w.text.insertJournal, c.journalArgs(nil)...)
 	}
@@ -255,8 +268,8 @@ func byOrder(group []*change) []*change {
 	slices.SortStableFunc(added, func(a, b *change) int {
 		x, y := a.order(), b.order()
 		return cmp.Or(
-			cmp.Compare(x.OrderNumber, y.OrderNumber), cmp.Compare(x.Company, y.Company),
-			cmp.Compare(x.Environment, y.Environment), cmp.Compare(x.Provider, y.Provider), cmp.Compare(x.Account, y.Account),
+			cmp.Compare(x.number, y.number), cmp.Compare(x.company, y.company),
+			cmp.Compare(x.environment, y.environment), cmp.Compare(x.provider, y.provider), cmp.Compare(x.account, y.account),
 		)
 	})
 	return added

@@ -264,7 +264,7 @@ func holds(t *testing.T, s *sqlstore.Store, want payment.Record) {
 	if got.Payment.Version != want.Payment.Version || got.Payment.Chain != want.Payment.Chain || got.Payment.State != want.Payment.State {
 		t.Errorf("stored: %s, version %d; want %s, version %d", got.Payment.State, got.Payment.Version, want.Payment.State, want.Payment.Version)
 	}
-	entries, err := s.Ledger().Journal(ctx, want.Payment.Stream(), 0, 10)
+	entries, err := s.Journal().Entries(ctx, want.Payment.Stream(), 0, 10)
 	if err != nil || int64(len(entries)) != want.Payment.Version {
 		t.Errorf("journal of %d entries, %v; want %d", len(entries), err, want.Payment.Version)
 	}

@@ -60,6 +60,8 @@ type queue struct {
 	mu     sync.Mutex
 	items  []*request
 	closed bool
+	taken  bool // the writer has a group, or is about to take the next one
+	lent   bool // a caller has the writer's place
 	// wake has room for one, so that a push never waits.
 	wake chan struct{}
 }
@@ -80,6 +82,28 @@ func (q *queue) push(r *request) error {
 	return nil
 }
 
+// borrow gives the writer's place to a caller, if nobody has it and nothing waits. The caller is spared two changes
+// of goroutine, which on an idle machine cost more than the transaction. It has to give the place back.
+func (q *queue) borrow() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || q.taken || q.lent || len(q.items) > 0 {
+		return false
+	}
+	q.lent = true
+	return true
+}
+
+// giveBack ends what borrow began.
+func (q *queue) giveBack() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lent = false
+	if q.closed || len(q.items) > 0 {
+		q.signal()
+	}
+}
+
 // next waits for requests and takes them: as many changes as stand in front, at most limit, or one job. It
 // returns nil when the queue is closed and empty.
 func (q *queue) next(limit int) []*request {
@@ -94,6 +118,9 @@ func (q *queue) next(limit int) []*request {
 func (q *queue) take(limit int) (group []*request, open bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.lent {
+		return nil, true
+	}
 	n := 0
 	for _, r := range q.items {
 		if len(group) >= limit || (r.job != nil && len(group) > 0) {
@@ -111,6 +138,7 @@ func (q *queue) take(limit int) (group []*request, open bool) {
 	rest := copy(q.items, q.items[n:])
 	clear(q.items[rest:])
 	q.items = q.items[:rest]
+	q.taken = len(group) > 0
 	return group, !q.closed || rest > 0
 }
 

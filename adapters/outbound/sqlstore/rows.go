@@ -23,6 +23,7 @@ type paymentRow struct {
 	Account             string  `bun:"account"`
 	Wire                string  `bun:"wire"`
 	OrderNumber         string  `bun:"order_number"`
+	Attempt             int64   `bun:"attempt"`
 	Currency            string  `bun:"currency"`
 	Amount              int64   `bun:"amount"`
 	Capture             bool    `bun:"capture"`
@@ -36,6 +37,9 @@ type paymentRow struct {
 	DeclineCode         string  `bun:"decline_code"`
 	ProviderTransaction *string `bun:"provider_transaction"`
 	AuthorizationEnds   *int64  `bun:"authorization_ends"`
+	ReturnURL           string  `bun:"return_url"`
+	CancelURL           string  `bun:"cancel_url"`
+	Mandate             string  `bun:"mandate"`
 	CredentialRef       string  `bun:"credential_ref"`
 	PluginRelease       string  `bun:"plugin_release"`
 	Version             int64   `bun:"version"`
@@ -47,9 +51,9 @@ type paymentRow struct {
 func paymentColumns() []string {
 	return []string{
 		"id", "company_id", "environment", "store", "type", "provider", "account", "wire", "order_number",
-		"currency", "amount", "capture", "authorized", "captured", "refunded", "refund_reserved", "state",
-		"failure", "code", "decline_code", "provider_transaction", "authorization_ends", "credential_ref",
-		"plugin_release", "version", "chain", "created_at", "updated_at",
+		"attempt", "currency", "amount", "capture", "authorized", "captured", "refunded", "refund_reserved", "state",
+		"failure", "code", "decline_code", "provider_transaction", "authorization_ends", "return_url",
+		"cancel_url", "mandate", "credential_ref", "plugin_release", "version", "chain", "created_at", "updated_at",
 	}
 }
 
@@ -64,6 +68,7 @@ func (r paymentRow) payment() payment.Payment {
 		Account:             r.Account,
 		Wire:                r.Wire,
 		OrderNumber:         r.OrderNumber,
+		Attempt:             int(r.Attempt),
 		Amount:              money.Amount{Units: r.Amount, Currency: money.Currency(r.Currency)},
 		Capture:             r.Capture,
 		Authorized:          r.Authorized,
@@ -76,6 +81,9 @@ func (r paymentRow) payment() payment.Payment {
 		DeclineCode:         r.DeclineCode,
 		ProviderTransaction: text(r.ProviderTransaction),
 		AuthorizationEnds:   instant(r.AuthorizationEnds),
+		ReturnURL:           r.ReturnURL,
+		CancelURL:           r.CancelURL,
+		Mandate:             r.Mandate,
 		CredentialRef:       r.CredentialRef,
 		Release:             r.PluginRelease,
 		Version:             r.Version,
@@ -98,6 +106,8 @@ type operationRow struct {
 	OrderID             string  `bun:"order_id"`
 	RequestID           string  `bun:"request_id"`
 	Reversal            bool    `bun:"reversal"`
+	Attempt             int64   `bun:"attempt"`
+	RetryOf             string  `bun:"retry_of"`
 	ProviderTransaction *string `bun:"provider_transaction"`
 	RefundIDsSeen       string  `bun:"refund_ids_seen"`
 	Epoch               int64   `bun:"epoch"`
@@ -106,6 +116,8 @@ type operationRow struct {
 	NextCheckAt         *int64  `bun:"next_check_at"`
 	Checks              int64   `bun:"checks"`
 	WatchedMS           int64   `bun:"watched_ms"`
+	Absences            int64   `bun:"absences"`
+	AbsentMS            int64   `bun:"absent_ms"`
 	Code                string  `bun:"code"`
 	DeclineCode         string  `bun:"decline_code"`
 	PluginRelease       string  `bun:"plugin_release"`
@@ -119,8 +131,8 @@ type operationRow struct {
 func operationColumns() []string {
 	return []string{
 		"id", "payment_id", "kind", "state", "failure", "currency", "amount", "order_id", "request_id", "reversal",
-		"provider_transaction", "refund_ids_seen", "epoch", "owner_boot", "send_deadline", "next_check_at", "checks",
-		"watched_ms", "code", "decline_code", "plugin_release", "trace_id", "sealed_credential", "sealed_reply",
+		"attempt", "retry_of", "provider_transaction", "refund_ids_seen", "epoch", "owner_boot", "send_deadline", "next_check_at", "checks",
+		"watched_ms", "absences", "absent_ms", "code", "decline_code", "plugin_release", "trace_id", "sealed_credential", "sealed_reply",
 		"created_at", "updated_at",
 	}
 }
@@ -143,6 +155,8 @@ func (r operationRow) operation() (payment.Operation, error) {
 		OrderID:             r.OrderID,
 		RequestID:           r.RequestID,
 		Reversal:            r.Reversal,
+		Attempt:             int(r.Attempt),
+		RetryOf:             payment.OperationID(r.RetryOf),
 		ProviderTransaction: text(r.ProviderTransaction),
 		RefundIDsSeen:       seen,
 		Epoch:               r.Epoch,
@@ -151,6 +165,8 @@ func (r operationRow) operation() (payment.Operation, error) {
 		NextCheckAt:         instant(r.NextCheckAt),
 		Checks:              int(r.Checks),
 		WatchedMS:           r.WatchedMS,
+		Absences:            int(r.Absences),
+		AbsentMS:            r.AbsentMS,
 		Code:                r.Code,
 		DeclineCode:         r.DeclineCode,
 		Release:             r.PluginRelease,
@@ -186,6 +202,8 @@ type journalRow struct {
 	Prev   []byte `bun:"prev"`
 	Hash   []byte `bun:"hash"`
 }
+
+func journalColumns() []string { return []string{"stream", "n", "at", "event", "body", "prev", "hash"} }
 
 func (r journalRow) entry() journal.Entry {
 	e := journal.Entry{Stream: r.Stream, N: r.N, At: utc(r.At), Event: r.Event, Body: filled(r.Body)}

@@ -145,9 +145,10 @@ func paths(t *testing.T) map[payment.State][]payment.State {
 }
 
 const insertPayment = `INSERT INTO payment (id, company_id, environment, store, type, provider, account, wire,
- order_number, currency, amount, capture, authorized, captured, refunded, refund_reserved, state, failure, live, code,
- decline_code, credential_ref, plugin_release, version, chain, created_at, updated_at)
- VALUES ('p', 'c', 'test', '', 't', 'x', 'a', '', 'o', 'TWD', 229, ?, 0, 0, 0, 0, ?, '', ?, '', '', '', '', ?, ?, 1, 1)`
+ order_number, attempt, currency, amount, capture, authorized, captured, refunded, refund_reserved, state, failure, live,
+ code, decline_code, return_url, cancel_url, mandate, credential_ref, plugin_release, version, chain, created_at,
+ updated_at) VALUES ('p', 'c', 'test', '', 't', 'x', 'a', '', 'o', 1, 'TWD', 229, ?, 0, 0, 0, 0, ?, '', ?, '', '', '', '',
+ '', '', '', ?, ?, 1, 1)`
 
 // moves leads a payment along states inside a transaction that is rolled back, and returns the error of the
 // last step.
@@ -176,9 +177,15 @@ func TestTriggers(t *testing.T) {
 		t.Helper()
 		zero, ctx := make([]byte, 32), t.Context()
 		const operation = `INSERT INTO operation (payment_id, id, seq, kind, state, failure, currency, amount, order_id,
- request_id, reversal, refund_ids_seen, epoch, owner_boot, checks, watched_ms, code, decline_code, plugin_release,
- trace_id, created_at, updated_at) VALUES ('p', 'o1', 1, 'pay', ?, '', 'TWD', 229, 'o', '', ?, '[]', 1, 'b', 0, 0, '', '', '', '', 1, 1)`
+ request_id, reversal, attempt, refund_ids_seen, epoch, owner_boot, checks, watched_ms, absences, absent_ms, code,
+ decline_code, plugin_release, trace_id, lane, created_at, updated_at) VALUES ('p', 'o1', 1, 'pay', ?, '', 'TWD', 229, 'o',
+ '', ?, 0, '[]', 1, 'b', 0, 0, 0, 0, '', '', '', '', 'test/x/a', 1, 1)`
 		const entry = "INSERT INTO journal (stream, n, at, event, body, prev, hash) VALUES ('payment/p', 1, 1, 'e', ?, ?, ?)"
+		const seal = `INSERT INTO seal (number, from_tx, from_row, to_tx, to_row, entries, root, prev, at, key, signature)
+ VALUES (1, 0, 0, 0, 1, 1, ?, ?, 1, 'k', ?)`
+		const mandate = `INSERT INTO mandate (id, company_id, environment, store, type, provider, account, wire, credential_ref,
+ sealed, token_hash, label, state, payment_id, version, created_at, updated_at) VALUES ('m', 'c', 'test', '', 't', 'x', 'a', '',
+ '', ?, ?, '', 'DEAD', 'p', 1, 1, 1)`
 		for _, c := range []struct {
 			rule, statement string
 			args            []any
@@ -188,6 +195,9 @@ func TestTriggers(t *testing.T) {
 			{"payment_identity", "UPDATE payment SET state = 'UNKNOWN', version = 2, order_number = 'other'", nil},
 			{"payment_identity", "UPDATE payment SET state = 'UNKNOWN', version = 2, amount = 1", nil},
 			{"payment_identity", "UPDATE payment SET state = 'UNKNOWN', version = 2, account = 'other'", nil},
+			{"payment_identity", "UPDATE payment SET state = 'UNKNOWN', version = 2, attempt = 2", nil},
+			{"payment_identity", "UPDATE payment SET state = 'UNKNOWN', version = 2, return_url = 'other'", nil},
+			{"operation_identity", "UPDATE operation SET lane = 'other'", nil},
 			{"payment_begins", strings.NewReplacer("'p'", "'p2'", "'o'", "'o2'").Replace(insertPayment), []any{true, "SUCCEEDED", true, int64(1), zero}},
 			{"payment_sending_is_live", "UPDATE payment SET state = 'SENDING', live = ?, version = 2", []any{false}},
 			{"payment_ended_is_not_live", "UPDATE payment SET state = 'FAILED', version = 2", nil},
@@ -200,6 +210,15 @@ func TestTriggers(t *testing.T) {
 			{"operation", strings.Replace(operation, "'o1'", "'o2'", 1), []any{"SENDING", false}},
 			{"journal_no_update", "UPDATE journal SET event = 'other'", nil},
 			{"journal_no_delete", "DELETE FROM journal", nil},
+			{"absen", "UPDATE operation SET absences = -1", nil},
+			{"operation_absent_watched", "UPDATE operation SET absent_ms = 1", nil},
+			{"operation_attempts_reverse", strings.NewReplacer("'o1'", "'o2'", "?, 0,", "?, 1,").Replace(operation), []any{"SENDING", false}},
+			{"seal_follows", strings.Replace(seal, "(1,", "(3,", 1), []any{zero, zero, zero}},
+			{"seal_no_change", "UPDATE seal SET entries = 2", nil},
+			{"seal_no_change", "DELETE FROM seal", nil},
+			{"mandate_changes", "UPDATE mandate SET state = 'ACTIVE', version = 2", nil},
+			{"mandate_changes", "UPDATE mandate SET label = 'other'", nil},
+			{"mandate_changes", "UPDATE mandate SET account = 'other', version = 2", nil},
 			{"journal", entry, []any{[]byte("{}"), zero, zero}},
 			{"prev", strings.Replace(entry, ", 1, 1, 'e'", ", 2, 1, 'e'", 1), []any{[]byte("{}"), []byte("short"), zero}},
 		} {
@@ -214,6 +233,8 @@ func TestTriggers(t *testing.T) {
 				{insertPayment, []any{true, "SENDING", true, int64(1), zero}},
 				{operation, []any{"SENDING", false}},
 				{entry, []any{[]byte("{}"), zero, zero}},
+				{seal, []any{zero, zero, zero}},
+				{mandate, []any{zero, zero}},
 			} {
 				if err := db.exec(ctx, tx, first.statement, first.args...); err != nil {
 					t.Fatal(err)
@@ -248,7 +269,9 @@ func TestJournalCannotBeTruncated(t *testing.T) {
 // way round, or when the table has a column that neither knows.
 func TestRowsAndColumnsAgree(t *testing.T) {
 	t.Parallel()
-	written := map[string][]string{"payment": {"live"}, "operation": {"seq"}, "claim": {"month"}}
+	written := map[string][]string{
+		"payment": {"live"}, "operation": {"seq", "lane", "claimed_at", "claimed_until"}, "claim": {"month"},
+	}
 	eachDialect(t, func(t *testing.T, _ *sqlstore.Store, db raw) {
 		t.Helper()
 		for table, row := range map[string]any{

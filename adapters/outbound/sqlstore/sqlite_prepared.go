@@ -19,6 +19,8 @@ type prepared struct {
 	insertOperation hotStmt
 	beginOperation  hotStmt
 	updateOperation hotStmt
+	retire          hotStmt
+	forget          hotStmt
 	insertJournal   hotStmt
 	all             []hotStmt
 
@@ -66,6 +68,8 @@ func (p *prepared) on(ctx context.Context, raw any) error {
 		{&p.insertOperation, s.insertOperation},
 		{&p.beginOperation, s.beginOperation},
 		{&p.updateOperation, s.updateOperation},
+		{&p.retire, s.retireOperations},
+		{&p.forget, s.forgetCredentials},
 		{&p.insertJournal, s.insertJournal},
 	} {
 		made, err := conn.PrepareContext(ctx, one.text)

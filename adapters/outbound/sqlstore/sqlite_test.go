@@ -301,7 +301,7 @@ func TestConfirmedPaymentsSurviveAKill(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s was confirmed and is gone: %v", id, err)
 		}
-		entries, err := s.Ledger().Journal(t.Context(), r.Payment.Stream(), 0, 10)
+		entries, err := s.Journal().Entries(t.Context(), r.Payment.Stream(), 0, 10)
 		if err != nil || int64(len(entries)) != r.Payment.Version || entries[len(entries)-1].Hash != r.Payment.Chain {
 			t.Fatalf("%s has version %d and %d entries, %v", id, r.Payment.Version, len(entries), err)
 		}

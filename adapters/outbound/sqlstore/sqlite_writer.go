@@ -14,8 +14,9 @@ import (
 	"github.com/payrack/payrack/ports/outbound"
 )
 
-// sqliteWriter is the one goroutine that writes to a SQLite file. Whatever queued while the last transaction
-// was made durable goes into the next one: the fsync, which costs most, is shared.
+// sqliteWriter is the one place from which a SQLite file is written. Whatever queued while the last transaction
+// was made durable goes into the next one: the fsync, which costs most, is shared. The place is a goroutine's, and a
+// caller's own as long as it is the only one.
 type sqliteWriter struct {
 	queue *queue
 	db    *bun.DB
@@ -24,7 +25,7 @@ type sqliteWriter struct {
 	ctx   context.Context //nolint:containedctx // the writer outlives every caller; it has no context of its own
 	limit int
 
-	// The rest belongs to the goroutine.
+	// The rest belongs to whoever has the place: see queue.borrow.
 	conn   *bun.Conn
 	hot    *prepared
 	months months
@@ -41,6 +42,11 @@ func newSQLiteWriter(ctx context.Context, db *bun.DB, log *slog.Logger, limit in
 
 func (w *sqliteWriter) commit(ctx context.Context, c *change) (outbound.Committed, int, error) {
 	r := newRequest(c, nil)
+	if ctx.Err() == nil && w.queue.borrow() {
+		defer w.queue.giveBack()
+		w.serve([]*request{r})
+		return r.committed, r.batch, r.err
+	}
 	if err := w.queue.push(r); err != nil {
 		return outbound.Committed{}, 0, err
 	}
@@ -66,21 +72,26 @@ func (w *sqliteWriter) close() {
 func (w *sqliteWriter) run() {
 	defer close(w.stopped)
 	for group := w.queue.next(w.limit); len(group) > 0; group = w.nextGroup(len(group)) {
-		if err := w.connect(); err != nil {
-			for _, r := range group {
-				r.finish(outbound.Committed{}, unavailable(err), 0)
-			}
-			continue
-		}
-		if group[0].job != nil {
-			group[0].finish(outbound.Committed{}, w.runJob(group[0].job), 1)
-			continue
-		}
-		w.runGroup(group)
+		w.serve(group)
 	}
 	if w.conn != nil {
 		w.disconnect()
 	}
+}
+
+// serve runs a job, or the changes of a group, and finishes them.
+func (w *sqliteWriter) serve(group []*request) {
+	if err := w.connect(); err != nil {
+		for _, r := range group {
+			r.finish(outbound.Committed{}, unavailable(err), 0)
+		}
+		return
+	}
+	if group[0].job != nil {
+		group[0].finish(outbound.Committed{}, w.runJob(group[0].job), 1)
+		return
+	}
+	w.runGroup(group)
 }
 
 // nextGroup takes what waits. Behind a group of several, whoever can run goes first: their changes join this group
@@ -259,11 +270,8 @@ func (w *sqliteWriter) prepare() error {
 // apply writes one change inside the transaction. Nobody else writes to the file meanwhile, so what is seen
 // here stands until the commit. A loss leaves nothing behind.
 func (w *sqliteWriter) apply(c *change, won map[outbound.ClaimKey]outbound.Claim) (outbound.Committed, error) {
-	for _, claim := range c.Claims {
-		// Taken by an earlier change of this group: no statement is needed to see that.
-		if winner, taken := won[claim.ClaimKey]; taken {
-			return outbound.Committed{Loss: outbound.LostClaim, Claim: winner}, nil
-		}
+	if winners := wonBefore(c, won); len(winners) == len(c.Claims) && len(winners) > 0 {
+		return outbound.Committed{Loss: outbound.LostClaim, Claims: winners}, nil
 	}
 	stored, err := w.write(c)
 	if err != nil {
@@ -291,6 +299,9 @@ func (w *sqliteWriter) write(c *change) (stored bool, err error) {
 		return false, err
 	}
 	if ok {
+		if err := w.nameMandate(c); err != nil {
+			return false, err
+		}
 		ok, err = w.writeRecord(c)
 		if err != nil {
 			return false, err
@@ -303,6 +314,9 @@ func (w *sqliteWriter) write(c *change) (stored bool, err error) {
 			}
 		}
 		return false, nil
+	}
+	if err := w.writeRest(c); err != nil {
+		return false, err
 	}
 	return true, w.hot.run(w.ctx, w.hot.insertJournal, c.journalArgs(w.hot.args))
 }

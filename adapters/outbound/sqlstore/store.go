@@ -65,6 +65,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // Ledger is the store's outbound.Ledger.
 func (s *Store) Ledger() outbound.Ledger { return &ledger{store: s} }
 
+// Journal is the store's outbound.Journal.
+func (s *Store) Journal() outbound.Journal { return &journalStore{store: s} }
+
+// Mandates is the store's outbound.Mandates.
+func (s *Store) Mandates() outbound.Mandates { return &mandateStore{store: s} }
+
 // Directory is the store's outbound.Directory.
 func (s *Store) Directory() outbound.Directory { return &directoryStore{store: s} }
 
@@ -79,6 +85,21 @@ func (s *Store) Ping(ctx context.Context) (err error) {
 	end := s.span(ctx, "store.ping", "SELECT 1")
 	defer func() { end(SpanEnd{Err: err}) }()
 	return unavailable(s.backend.ping(ctx))
+}
+
+// Writable fails with fault.Unavailable if the database takes no writes now. It goes the way of a payment: through the
+// writer, with the lock that a write takes. It changes nothing.
+func (s *Store) Writable(ctx context.Context) (err error) {
+	end := s.span(ctx, "store.writable", "BEGIN")
+	defer func() { end(SpanEnd{Err: err, Batch: 1}) }()
+	return writeFault(s.writer.do(ctx, func(ctx context.Context, db bun.IDB) error {
+		if s.dialect == sqlite {
+			return nil // the writer's transaction has the lock by now
+		}
+		// A standby refuses it, and so does a database that was set to read only.
+		_, err := db.ExecContext(ctx, "SELECT 1 FROM replica WHERE false FOR UPDATE")
+		return err //nolint:wrapcheck // made a fault by the caller
+	}))
 }
 
 // Close finishes what was handed to the database and closes it. It is safe to call twice.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/payrack/payrack/adapters/outbound/sqlstore"
 	"github.com/payrack/payrack/ports/outbound"
@@ -146,9 +147,46 @@ func onPostgres(t testing.TB) *sqlstore.Store {
 	return opened(t, sqlstore.Options{URL: postgresDatabase(t), Boot: "test"})
 }
 
+func ports(s *sqlstore.Store) outboundtest.Stores {
+	return outboundtest.Stores{Ledger: s.Ledger(), Journal: s.Journal(), Mandates: s.Mandates()}
+}
+
+func sqliteStores(t *testing.T) outboundtest.Stores {
+	t.Helper()
+	return ports(onSQLite(t))
+}
+
+// postgresStores is a store in a database of its own, in which the signs of life can be made older.
+func postgresStores(t *testing.T) outboundtest.Stores {
+	t.Helper()
+	dsn := postgresDatabase(t)
+	all, db := ports(opened(t, sqlstore.Options{URL: dsn, Boot: "test"})), rawPostgres(t, dsn)
+	all.Age = func(t *testing.T, boot string, by time.Duration) {
+		t.Helper()
+		result, err := db.ExecContext(t.Context(), "UPDATE replica SET seen_at = seen_at - $1 WHERE boot = $2", by.Microseconds(), boot)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := result.RowsAffected(); err != nil || n != 1 {
+			t.Fatalf("%s is in the list %d times, %v", boot, n, err)
+		}
+	}
+	return all
+}
+
 func TestSQLiteLedger(t *testing.T) {
 	t.Parallel()
-	outboundtest.Ledger(t, func(t *testing.T) outbound.Ledger { t.Helper(); return onSQLite(t).Ledger() })
+	outboundtest.Ledger(t, sqliteStores)
+}
+
+func TestSQLiteJournal(t *testing.T) {
+	t.Parallel()
+	outboundtest.Journal(t, sqliteStores)
+}
+
+func TestSQLiteMandates(t *testing.T) {
+	t.Parallel()
+	outboundtest.Mandates(t, sqliteStores)
 }
 
 func TestSQLiteDirectory(t *testing.T) {
@@ -164,7 +202,19 @@ func TestSQLiteReleases(t *testing.T) {
 func TestPostgresLedger(t *testing.T) {
 	t.Parallel()
 	postgresServer(t)
-	outboundtest.SharedLedger(t, func(t *testing.T) outbound.Ledger { t.Helper(); return onPostgres(t).Ledger() })
+	outboundtest.SharedLedger(t, postgresStores)
+}
+
+func TestPostgresJournal(t *testing.T) {
+	t.Parallel()
+	postgresServer(t)
+	outboundtest.Journal(t, postgresStores)
+}
+
+func TestPostgresMandates(t *testing.T) {
+	t.Parallel()
+	postgresServer(t)
+	outboundtest.Mandates(t, postgresStores)
 }
 
 func TestPostgresDirectory(t *testing.T) {

@@ -16,8 +16,19 @@ import (
 	"github.com/payrack/payrack/ports/outbound"
 )
 
+// Stores are the ports over one store.
+type Stores struct {
+	Ledger   outbound.Ledger
+	Journal  outbound.Journal
+	Mandates outbound.Mandates
+	// Age makes the last sign of a process life older, where replicas share the store.
+	Age func(t *testing.T, boot string, by time.Duration)
+}
+
 // book writes the payments of one company into a ledger.
 type book struct {
+	Stores
+
 	ledger  outbound.Ledger
 	company company.ID
 	// account is the provider's name of the company: transaction ids are unique under it.
@@ -26,8 +37,8 @@ type book struct {
 	made int
 }
 
-func newBook(l outbound.Ledger) *book {
-	return &book{ledger: l, company: company.ID("company-" + random(8)), account: random(5)}
+func newBook(s Stores) *book {
+	return &book{Stores: s, ledger: s.Ledger, company: company.ID("company-" + random(8)), account: random(5)}
 }
 
 // epochStart is when the first payment of every book is made.
@@ -54,7 +65,7 @@ func (b *book) intent(edit ...func(*payment.Record)) outbound.Change {
 	p := payment.Payment{
 		ID: payment.ID(id(at)), Company: b.company, Environment: company.Test, Store: "門市1", Type: "TILL_PAY",
 		Provider: "till", Account: b.account, Wire: "v4", OrderNumber: "order-" + random(6), Amount: amount,
-		Capture: true, CredentialRef: "credential-1/1", Release: "till@1.0.0",
+		Attempt: 1, Capture: true, CredentialRef: "credential-1/1", Release: "till@1.0.0",
 	}
 	o := payment.Operation{
 		ID: payment.OperationID(id(at)), Payment: p.ID, Kind: payment.KindPay, Amount: amount, OrderID: p.OrderNumber,
@@ -203,7 +214,7 @@ func (b *book) load(t *testing.T, of payment.ID) payment.Record {
 func (b *book) holds(t *testing.T, want payment.Record) {
 	t.Helper()
 	same(t, b.load(t, want.Payment.ID), want)
-	entries, err := b.ledger.Journal(t.Context(), want.Payment.Stream(), 0, 1000)
+	entries, err := b.Journal.Entries(t.Context(), want.Payment.Stream(), 0, 1000)
 	if err != nil {
 		t.Fatalf("Journal: %v", err)
 	}
@@ -220,7 +231,7 @@ func (b *book) absent(t *testing.T, c outbound.Change) {
 	t.Helper()
 	_, err := b.ledger.Load(t.Context(), b.company, c.Record.Payment.ID)
 	wantKind(t, err, fault.NotFound)
-	entries, err := b.ledger.Journal(t.Context(), c.Record.Payment.Stream(), 0, 10)
+	entries, err := b.Journal.Entries(t.Context(), c.Record.Payment.Stream(), 0, 10)
 	if err != nil || len(entries) != 0 {
 		t.Errorf("journal = %v, %v; want nothing", entries, err)
 	}

@@ -21,6 +21,7 @@ func Directory(t *testing.T, open func(t *testing.T) outbound.Directory) {
 		"what is added is kept as it is":                      directoryKeeps,
 		"every write raises the generation, a failed one not": directoryCounts,
 		"an id is taken once":                                 directoryConflicts,
+		"a company is saved over itself":                      directorySaves,
 		"nothing belongs to a company that does not exist":    directoryOwners,
 		"a credential set is replaced by the next revision":   directoryRotates,
 		"a credential set moves to no other place":            directoryPins,
@@ -139,6 +140,31 @@ func directoryCounts(t *testing.T, d outbound.Directory) {
 	wantGeneration(t, d, 4)
 	written(t, d.PutCredential(ctx, someCredential(2)))
 	wantGeneration(t, d, 5)
+}
+
+func directorySaves(t *testing.T, d outbound.Directory) {
+	t.Helper()
+	ctx := t.Context()
+	wantKind(t, d.SaveCompany(ctx, someCompany("c1")), fault.NotFound)
+	added := someCompany("c1")
+	added.OnUnknown = company.Hold
+	written(t, d.AddCompany(ctx, added))
+	written(t, d.AddCompany(ctx, someCompany("c2")))
+	same(t, readDirectory(t, d).Companies[0], added)
+	for i, policy := range []company.OnUnknown{company.Reverse, company.ToReview, company.OnUnknownDefault, company.Hold} {
+		saved := company.Company{ID: "c1", Name: "新名 " + string(policy), Suspended: i%2 == 0, OnUnknown: policy}
+		written(t, d.SaveCompany(ctx, saved))
+		// The day on which it came stays.
+		saved.CreatedAt = added.CreatedAt
+		same(t, readDirectory(t, d).Companies, []company.Company{saved, someCompany("c2")})
+		wantGeneration(t, d, int64(i)+3)
+	}
+	unknown := someCompany("c1")
+	unknown.OnUnknown = "forget"
+	wantCode(t, d.SaveCompany(ctx, unknown), fault.Internal, "ledger_refused")
+	unknown.ID = "c3"
+	wantCode(t, d.AddCompany(ctx, unknown), fault.Internal, "ledger_refused")
+	wantGeneration(t, d, 6)
 }
 
 func directoryConflicts(t *testing.T, d outbound.Directory) {

@@ -9,33 +9,33 @@ import (
 
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/fault"
-	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/outbound"
 )
 
-// Ledger is the contract of an outbound.Ledger that one process owns. open returns an empty ledger. Most subtests share one, each as a
-// company of its own; those that fence get one of their own. They run in parallel.
+// Ledger is the contract of an outbound.Ledger that one process owns. open returns an empty store. Most subtests share
+// one, each as a company of its own; those that fence or claim get one of their own. They run in parallel.
 //
 // Beyond the words of the port it holds implementations to this: times are kept to the microsecond.
-func Ledger(t *testing.T, open func(t *testing.T) outbound.Ledger) {
+func Ledger(t *testing.T, open func(t *testing.T) Stores) {
 	t.Helper()
-	ledger(t, open, fenceCases(), ownedFenceCases())
+	ledger(t, open, ownedFenceCases())
 }
 
-// SharedLedger is the contract of an outbound.Ledger that replicas share: Ledger's, but for what is fenced without
-// a list.
-func SharedLedger(t *testing.T, open func(t *testing.T) outbound.Ledger) {
+// SharedLedger is the contract of an outbound.Ledger that replicas share: Ledger's, but for which process lives are
+// dead.
+func SharedLedger(t *testing.T, open func(t *testing.T) Stores) {
 	t.Helper()
-	ledger(t, open, fenceCases(), sharedFenceCases())
+	ledger(t, open, sharedFenceCases())
 }
 
-func ledger(t *testing.T, open func(t *testing.T) outbound.Ledger, alone ...[]ledgerCase) {
+func ledger(t *testing.T, open func(t *testing.T) Stores, fences []ledgerCase) {
 	t.Helper()
 	shared := open(t)
 	for _, part := range [][]ledgerCase{
-		commitCases(), claimCases(), orderCases(), versionCases(), ruleCases(), readCases(), listCases(), raceCases(),
+		commitCases(), claimCases(), orderCases(), attemptCases(), versionCases(), ruleCases(), mandateCases(), readCases(),
+		listCases(), raceCases(),
 	} {
 		for _, c := range part {
 			t.Run(c.name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func ledger(t *testing.T, open func(t *testing.T) outbound.Ledger, alone ...[]le
 			})
 		}
 	}
-	for _, part := range alone {
+	for _, part := range [][]ledgerCase{fenceCases(), fences, dueCases(), watchCases(), paceCases()} {
 		for _, c := range part {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
@@ -110,7 +110,7 @@ func commitCases() []ledgerCase {
 			if r.Operation.RefundIDsSeen[0] != "a" || string(r.Operation.SealedCredential) != "sealed" {
 				t.Errorf("the stored operation changed: %+v", r.Operation)
 			}
-			entries, err := b.ledger.Journal(t.Context(), c.Record.Payment.Stream(), 0, 1)
+			entries, err := b.Journal.Entries(t.Context(), c.Record.Payment.Stream(), 0, 1)
 			if err != nil || len(entries) != 1 || !entries[0].Verify() {
 				t.Errorf("the stored entry changed: %v, %v", entries, err)
 			}
@@ -121,14 +121,17 @@ func commitCases() []ledgerCase {
 // keepsEveryMember fails as soon as a member is added to a payment or an operation that a ledger forgets.
 func keepsEveryMember(t *testing.T, b *book) {
 	t.Helper()
-	r := b.begun(t)
+	r := b.begun(t, func(x *payment.Record) {
+		x.Payment.ReturnURL, x.Payment.CancelURL = "https://shop.example/back?a=1", "https://shop.example/取消"
+	})
 	r = b.ended(t, r, payment.Succeeded)
 	c := begin(r, payment.KindRefund, payment.Refunding, func(x *payment.Record) {
 		p, o := &x.Payment, &x.Operation
 		p.Authorized, p.Captured, p.Refunded, p.RefundReserved = 229, 228, 27, 201
 		p.Failure, p.Code, p.DeclineCode, p.ProviderTransaction = payment.NotCharged, "0000", "declined", "2025111100000000001"
 		p.AuthorizationEnds = epochStart().Add(time.Hour)
-		p.CredentialRef, p.Release = "credential-1/2", "till@1.0.1"
+		p.CredentialRef, p.Release, p.Mandate = "credential-1/2", "till@1.0.1", "mandate-1"
+		o.Attempt, o.Absences, o.AbsentMS = 2, 3, 4499
 		o.Failure, o.RequestID, o.Reversal, o.ProviderTransaction = payment.Declined, "req", true, "2025111100000000002"
 		o.RefundIDsSeen = []string{"2025111100000000003", "退款"}
 		o.Epoch, o.NextCheckAt, o.Checks, o.WatchedMS = 7, epochStart().Add(time.Minute), 3, 4500
@@ -151,11 +154,12 @@ func keepsEveryMember(t *testing.T, b *book) {
 		p.Authorized, p.Captured, p.Refunded, p.RefundReserved = 231, 230, 228, 0
 		p.Code, p.DeclineCode, p.ProviderTransaction = "1", "2", "2025111100000000009"
 		p.AuthorizationEnds = time.Time{}
-		p.CredentialRef, p.Release = "", "till@1.0.2"
+		p.CredentialRef, p.Release, p.Mandate = "", "till@1.0.2", "mandate-2"
 		o.State, o.Failure, o.RequestID = payment.OperationUnknown, payment.NotSent, "req-2"
 		o.ProviderTransaction, o.RefundIDsSeen = "", nil
 		o.Epoch, o.OwnerBoot = 8, "boot-2"
 		o.SendDeadline, o.NextCheckAt, o.Checks, o.WatchedMS = epochStart(), time.Time{}, 4, 4501
+		o.Absences, o.AbsentMS = 4, 4501
 		o.Code, o.DeclineCode, o.Release, o.TraceID = "3", "4", "till@1.0.2", "trace-2"
 		o.SealedCredential, o.SealedReply = nil, []byte("reply")
 	})
@@ -177,15 +181,15 @@ func keepsLargeValues(t *testing.T, b *book) {
 		r.Payment.ProviderTransaction = "9223372036854775807"
 	}))
 	b.holds(t, r)
-	got, err := b.ledger.ByOrder(t.Context(), orderOf(r))
+	got, err := b.ledger.Find(t.Context(), orderOf(r))
 	if err != nil {
-		t.Fatalf("ByOrder: %v", err)
+		t.Fatalf("Find: %v", err)
 	}
 	same(t, got, r)
 	// Both forms of é are kept apart.
 	other := orderOf(r)
 	other.OrderNumber = "訂單-e\u0301-é-🧾-\U0001F468\u200d👩\u200d👧 '\"\\%_$1?"
-	_, err = b.ledger.ByOrder(t.Context(), other)
+	_, err = b.ledger.Find(t.Context(), other)
 	wantKind(t, err, fault.NotFound)
 }
 
@@ -211,9 +215,9 @@ func keepsMicroseconds(t *testing.T, b *book) {
 	}
 }
 
-func orderOf(r payment.Record) outbound.OrderKey {
+func orderOf(r payment.Record) outbound.Key {
 	p := r.Payment
-	return outbound.OrderKey{
+	return outbound.Key{
 		Company: p.Company, Environment: p.Environment, Provider: p.Provider, Account: p.Account,
 		OrderNumber: p.OrderNumber,
 	}
@@ -232,7 +236,7 @@ func readCases() []ledgerCase {
 			}
 			k := orderOf(r)
 			k.Company = "another"
-			_, err = b.ledger.ByOrder(t.Context(), k)
+			_, err = b.ledger.Find(t.Context(), k)
 			wantKind(t, err, fault.NotFound)
 			_, err = b.ledger.Load(t.Context(), b.company, "")
 			wantKind(t, err, fault.NotFound)
@@ -240,19 +244,19 @@ func readCases() []ledgerCase {
 		{"an order is found by its whole key only", func(t *testing.T, b *book) {
 			t.Helper()
 			r := b.begun(t)
-			for name, edit := range map[string]func(*outbound.OrderKey){
-				"environment": func(k *outbound.OrderKey) { k.Environment = company.Live },
-				"provider":    func(k *outbound.OrderKey) { k.Provider = "kiosk" },
-				"account":     func(k *outbound.OrderKey) { k.Account = "other" },
-				"number":      func(k *outbound.OrderKey) { k.OrderNumber += "x" },
+			for name, edit := range map[string]func(*outbound.Key){
+				"environment": func(k *outbound.Key) { k.Environment = company.Live },
+				"provider":    func(k *outbound.Key) { k.Provider = "kiosk" },
+				"account":     func(k *outbound.Key) { k.Account = "other" },
+				"number":      func(k *outbound.Key) { k.OrderNumber += "x" },
 			} {
 				k := orderOf(r)
 				edit(&k)
-				if _, err := b.ledger.ByOrder(t.Context(), k); fault.KindOf(err) != fault.NotFound {
+				if _, err := b.ledger.Find(t.Context(), k); fault.KindOf(err) != fault.NotFound {
 					t.Errorf("another %s: %v, want not found", name, err)
 				}
 			}
-			got, err := b.ledger.ByOrder(t.Context(), orderOf(r))
+			got, err := b.ledger.Find(t.Context(), orderOf(r))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -267,61 +271,87 @@ func readCases() []ledgerCase {
 			// The first one runs again and holds the number, although it is older.
 			b.leads(t, b.stored(t, begin(first, payment.KindPay, payment.Sending)))
 		}},
+		{"an empty company stands for all of them", func(t *testing.T, b *book) {
+			t.Helper()
+			r := b.begun(t)
+			got, err := b.ledger.Load(t.Context(), "", r.Payment.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, got, r)
+			_, err = b.ledger.Load(t.Context(), "", payment.ID(id(epochStart())))
+			wantKind(t, err, fault.NotFound)
+		}},
+		{"a payment is found by the provider's transaction", func(t *testing.T, b *book) {
+			t.Helper()
+			r := b.stored(t, next(b.begun(t), func(x *payment.Record) {
+				closing(payment.Succeeded)(x)
+				x.Payment.ProviderTransaction = "2025111100000000077"
+			}))
+			k := orderOf(r)
+			k.OrderNumber, k.Transaction = "", r.Payment.ProviderTransaction
+			got, err := b.ledger.Find(t.Context(), k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, got, r)
+			for name, edit := range map[string]func(*outbound.Key){
+				"company":     func(k *outbound.Key) { k.Company = "another" },
+				"environment": func(k *outbound.Key) { k.Environment = company.Live },
+				"provider":    func(k *outbound.Key) { k.Provider = "kiosk" },
+				"account":     func(k *outbound.Key) { k.Account = "other" },
+				"transaction": func(k *outbound.Key) { k.Transaction += "0" },
+			} {
+				other := k
+				edit(&other)
+				if _, err := b.ledger.Find(t.Context(), other); fault.KindOf(err) != fault.NotFound {
+					t.Errorf("another %s: %v, want not found", name, err)
+				}
+			}
+			for _, malformed := range []outbound.Key{{Company: b.company}, {Company: b.company, OrderNumber: "o", Transaction: "t"}} {
+				_, err := b.ledger.Find(t.Context(), malformed)
+				wantCode(t, err, fault.Invalid, "key_malformed")
+			}
+		}},
+		{"keys lead to the operations that they started", keysLead},
 		{"a journal is read in order, in parts, and verifies", journalInOrder},
+	}
+}
+
+func keysLead(t *testing.T, b *book) {
+	t.Helper()
+	first := b.intent()
+	paid := b.ended(t, b.stored(t, first), payment.Succeeded)
+	refund := begin(paid, payment.KindRefund, payment.Refunding)
+	refund.Claims = []outbound.Claim{claim(refund.Record, outbound.ClaimHeader, epochStart().AddDate(0, 2, 0))}
+	now := b.stored(t, refund)
+	free := b.intent().Claims[0].ClaimKey
+	keys := []outbound.ClaimKey{refund.Claims[0].ClaimKey, free, first.Claims[1].ClaimKey, first.Claims[0].ClaimKey}
+	held, err := b.ledger.Claimed(t.Context(), keys)
+	if err != nil || len(held) != 3 {
+		t.Fatalf("Claimed = %+v, %v; want three", held, err)
+	}
+	same(t, held[0], outbound.Held{Claim: refund.Claims[0], Record: now})
+	// The payment is as it is now, the operation is the one of the key.
+	old := payment.Record{Payment: now.Payment, Operation: paid.Operation}
+	same(t, held[1], outbound.Held{Claim: first.Claims[1], Record: old})
+	same(t, held[2], outbound.Held{Claim: first.Claims[0], Record: old})
+	other := first.Claims[0].ClaimKey
+	other.Company = "another"
+	if none, err := b.ledger.Claimed(t.Context(), []outbound.ClaimKey{free, other}); err != nil || len(none) != 0 {
+		t.Errorf("free keys: %+v, %v; want nothing", none, err)
+	}
+	if none, err := b.ledger.Claimed(t.Context(), nil); err != nil || len(none) != 0 {
+		t.Errorf("no keys: %+v, %v; want nothing", none, err)
 	}
 }
 
 // leads checks that the order of a record leads to exactly this record.
 func (b *book) leads(t *testing.T, want payment.Record) {
 	t.Helper()
-	got, err := b.ledger.ByOrder(t.Context(), orderOf(want))
+	got, err := b.ledger.Find(t.Context(), orderOf(want))
 	if err != nil {
-		t.Fatalf("ByOrder: %v", err)
+		t.Fatalf("Find: %v", err)
 	}
 	same(t, got, want)
-}
-
-func journalInOrder(t *testing.T, b *book) {
-	t.Helper()
-	r := b.ended(t, b.begun(t), payment.Unknown)
-	want := []outbound.Change{}
-	for range 12 {
-		c := next(r, func(x *payment.Record) { x.Operation.Checks++ })
-		want = append(want, c)
-		r = b.stored(t, c)
-	}
-	b.begun(t) // another stream
-	var all []journal.Entry
-	for after := int64(0); ; {
-		part, err := b.ledger.Journal(t.Context(), r.Payment.Stream(), after, 5)
-		if err != nil {
-			t.Fatalf("Journal: %v", err)
-		}
-		if len(part) == 0 {
-			break
-		}
-		if len(part) > 5 {
-			t.Fatalf("a part of %d entries, want at most 5", len(part))
-		}
-		all = append(all, part...)
-		after = part[len(part)-1].N
-	}
-	if len(all) != 14 {
-		t.Fatalf("%d entries, want 14", len(all))
-	}
-	var prev journal.Hash
-	for i, e := range all {
-		if e.N != int64(i)+1 || e.Prev != prev || !e.Verify() || e.Stream != r.Payment.Stream() {
-			t.Errorf("entry %d does not follow: %+v", i+1, e)
-		}
-		prev = e.Hash
-	}
-	same(t, all[13], want[11].Entry)
-	if _, err := b.ledger.Journal(t.Context(), r.Payment.Stream(), 0, 0); fault.KindOf(err) != fault.Invalid {
-		t.Errorf("limit 0: %v, want invalid", err)
-	}
-	none, err := b.ledger.Journal(t.Context(), "payment/unknown", 0, 5)
-	if err != nil || len(none) != 0 {
-		t.Errorf("an unknown stream: %v, %v; want nothing", none, err)
-	}
 }

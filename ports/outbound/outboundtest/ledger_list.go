@@ -20,7 +20,7 @@ func listCases() []ledgerCase {
 				want = append(want, b.begun(t).Payment.ID)
 			}
 			slices.Reverse(want)
-			newBook(b.ledger).begun(t) // another company's
+			newBook(b.Stores).begun(t) // another company's
 			for _, limit := range []int{1, 7, 22, 23, 24, 200} {
 				if got := b.pages(t, outbound.Query{}, limit); !slices.Equal(got, want) {
 					t.Errorf("pages of %d = %v, want %v", limit, got, want)
@@ -79,7 +79,7 @@ func listCases() []ledgerCase {
 				_, err := b.ledger.List(t.Context(), outbound.Query{Company: b.company, Limit: limit})
 				wantCode(t, err, fault.Invalid, "out_of_range")
 			}
-			foreign := newBook(b.ledger).begun(t).Payment.ID
+			foreign := newBook(b.Stores).begun(t).Payment.ID
 			for _, cursor := range []payment.ID{foreign, "x", payment.ID(id(epochStart()))} {
 				_, err := b.ledger.List(t.Context(), outbound.Query{Company: b.company, Limit: 1, Before: cursor})
 				wantCode(t, err, fault.Invalid, "unknown_cursor")

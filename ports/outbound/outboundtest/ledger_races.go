@@ -4,142 +4,12 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/outbound"
 )
-
-// owner makes boot the owner of a call that can no longer be on its way.
-func owner(boot string) func(*payment.Record) {
-	return ownerUntil(boot, time.Unix(1000000000, 0).UTC())
-}
-
-// busy makes boot the owner of a call that may still be on its way.
-func busy(boot string) func(*payment.Record) {
-	return ownerUntil(boot, time.Unix(10000000000, 0).UTC())
-}
-
-func ownerUntil(boot string, deadline time.Time) func(*payment.Record) {
-	return func(r *payment.Record) { r.Operation.OwnerBoot, r.Operation.SendDeadline = boot, deadline }
-}
-
-// ownedFenceCases hold where one process owns the ledger: another process life is over, whatever it was doing.
-func ownedFenceCases() []ledgerCase {
-	return []ledgerCase{
-		{"without a list, a call that may still be on its way is fenced as well", func(t *testing.T, b *book) {
-			t.Helper()
-			b.begun(t, busy("now"))
-			b.fenced(t, nil, 10, b.begun(t, busy("old-1")), b.begun(t, owner("old-2")))
-		}},
-	}
-}
-
-// sharedFenceCases hold where replicas share the ledger: another process life may be at work.
-func sharedFenceCases() []ledgerCase {
-	return []ledgerCase{
-		{"without a list, a call that may still be on its way is left to its owner", func(t *testing.T, b *book) {
-			t.Helper()
-			atWork := b.begun(t, busy("old-1"))
-			recent := b.begun(t, ownerUntil("old-1", time.Now().Add(time.Minute).Truncate(time.Microsecond).UTC()))
-			ended := b.begun(t, ownerUntil("old-1", time.Now().Add(-time.Minute).Truncate(time.Microsecond).UTC()))
-			b.fenced(t, nil, 10, ended, b.begun(t, owner("old-2")))
-			b.holds(t, atWork)
-			b.holds(t, b.ended(t, recent, payment.Succeeded))
-			b.fenced(t, []string{"old-1"}, 10, atWork)
-		}},
-	}
-}
-
-func fenceCases() []ledgerCase {
-	return []ledgerCase{
-		{"without a list, every other process life is fenced", func(t *testing.T, b *book) {
-			t.Helper()
-			mine := b.begun(t, owner("now"))
-			first, second := b.begun(t, owner("old-1")), b.begun(t, owner("old-2"))
-			b.ended(t, b.begun(t, owner("old-1")), payment.Unknown)
-			b.ended(t, b.begun(t, owner("old-1")), payment.Succeeded)
-			b.fenced(t, nil, 10, first, second)
-			b.holds(t, mine)
-			b.fenced(t, nil, 10)
-		}},
-		{"with a list, only those on it are fenced", func(t *testing.T, b *book) {
-			t.Helper()
-			dead := b.begun(t, busy("dead"))
-			alive := b.begun(t, owner("alive"))
-			b.fenced(t, []string{"dead", "another"}, 10, dead)
-			b.holds(t, alive)
-			b.fenced(t, []string{"dead"}, 10)
-		}},
-		{"the limit bounds one call, the next one goes on", func(t *testing.T, b *book) {
-			t.Helper()
-			want := map[payment.ID]bool{}
-			for range 5 {
-				want[b.begun(t, owner("old")).Payment.ID] = true
-			}
-			for _, n := range []int{2, 2, 1, 0} {
-				got, err := b.ledger.Fence(t.Context(), "now", nil, 2)
-				if err != nil || len(got) != n {
-					t.Fatalf("Fence = %d records, %v; want %d", len(got), err, n)
-				}
-				for _, r := range got {
-					if !want[r.Payment.ID] {
-						t.Errorf("%s was fenced twice", r.Payment.ID)
-					}
-					delete(want, r.Payment.ID)
-				}
-			}
-		}},
-		{"a fenced owner loses, whoever fenced it wins", func(t *testing.T, b *book) {
-			t.Helper()
-			r := b.begun(t, owner("old"))
-			late := next(r, closing(payment.Succeeded))
-			got, err := b.ledger.Fence(t.Context(), "now", nil, 10)
-			if err != nil || len(got) != 1 {
-				t.Fatalf("Fence = %v, %v", got, err)
-			}
-			b.lost(t, late, outbound.LostVersion)
-			r = b.stored(t, next(got[0], func(x *payment.Record) { closing(payment.Unknown)(x); x.Operation.Epoch++ }))
-			b.lost(t, late, outbound.LostVersion)
-			b.holds(t, r)
-		}},
-		{"fencing changes neither version nor journal", func(t *testing.T, b *book) {
-			t.Helper()
-			r := b.begun(t, owner("old"))
-			b.fenced(t, nil, 1, r)
-			r.Operation.Epoch, r.Operation.OwnerBoot = 2, "now"
-			b.holds(t, r)
-		}},
-		{"fencing needs a process life and a limit", func(t *testing.T, b *book) {
-			t.Helper()
-			_, err := b.ledger.Fence(t.Context(), "", nil, 1)
-			wantKind(t, err, fault.Invalid)
-			_, err = b.ledger.Fence(t.Context(), "now", nil, 0)
-			wantKind(t, err, fault.Invalid)
-		}},
-		{"fences and owners that meet leave one truth", fencesMeetOwners},
-	}
-}
-
-// fenced checks that a call of the process life "now" takes over exactly these records.
-func (b *book) fenced(t *testing.T, dead []string, limit int, want ...payment.Record) {
-	t.Helper()
-	const boot = "now"
-	got, err := b.ledger.Fence(t.Context(), boot, dead, limit)
-	if err != nil || len(got) != len(want) {
-		t.Fatalf("Fence = %d records, %v; want %d", len(got), err, len(want))
-	}
-	for _, w := range want {
-		w.Operation.Epoch++
-		w.Operation.OwnerBoot = boot
-		i := slices.IndexFunc(got, func(r payment.Record) bool { return r.Payment.ID == w.Payment.ID })
-		if i < 0 {
-			t.Fatalf("%s was not fenced", w.Payment.ID)
-		}
-		same(t, got[i], w)
-	}
-}
 
 // racers is how many callers meet in a race.
 const racers = 64
@@ -227,7 +97,7 @@ func raceCases() []ledgerCase {
 					if e.Loss == outbound.NoLoss {
 						continue
 					}
-					if e.Loss != outbound.LostClaim || e.Claim.Payment != won.Record.Payment.ID {
+					if e.Loss != outbound.LostClaim || len(e.Claims) != 1 || e.Claims[0].Payment != won.Record.Payment.ID {
 						t.Errorf("%d = %+v, want to lose the key to %s", i, e, won.Record.Payment.ID)
 					}
 					some[i].Claims = slices.Delete(slices.Clone(some[i].Claims), part, part+1)
@@ -255,6 +125,7 @@ func raceCases() []ledgerCase {
 				}
 			}
 		}},
+		{"of two hundred refunds of a payment no more is given back than was taken", refundsMeet},
 		{"many payments at once are all kept", func(t *testing.T, b *book) {
 			t.Helper()
 			changes := make([]outbound.Change, racers)
@@ -307,51 +178,74 @@ func raceCases() []ledgerCase {
 	}
 }
 
-// fencesMeetOwners lets owners finish while three process lives fence them: each operation ends once.
-func fencesMeetOwners(t *testing.T, b *book) {
+// refundsMeet lets two hundred callers refund one payment, each once and in its own steps, as the replicas would, and
+// again until nothing is left.
+func refundsMeet(t *testing.T, b *book) {
 	t.Helper()
-	records := make([]payment.Record, racers)
-	for i := range records {
-		records[i] = b.begun(t, func(r *payment.Record) { r.Operation.OwnerBoot = "old" })
-	}
-	var mu sync.Mutex
-	finished, taken := map[payment.ID]bool{}, map[payment.ID]int{}
-	var wg sync.WaitGroup
-	for _, r := range records {
-		wg.Go(func() {
-			got, err := b.ledger.Commit(t.Context(), next(r, closing(payment.Succeeded)))
-			if err != nil {
-				t.Errorf("Commit: %v", err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			finished[r.Payment.ID] = got.Loss == outbound.NoLoss
-		})
-	}
-	for _, boot := range []string{"new-1", "new-2", "new-3"} {
-		wg.Go(func() {
-			for range 20 {
-				got, err := b.ledger.Fence(t.Context(), boot, []string{"old"}, 10)
-				if err != nil {
-					t.Errorf("Fence: %v", err)
-				}
+	const callers, part, captured = 200, 60, 229
+	id := b.ended(t, b.begun(t), payment.Succeeded).Payment.ID
+	given := int64(0)
+	for wave := 0; given+part <= captured; wave++ {
+		if wave == 20 {
+			t.Fatalf("%d of %d is refunded after %d waves", given, captured, wave)
+		}
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				units := b.refundOnce(t, id, part)
 				mu.Lock()
-				for _, r := range got {
-					taken[r.Payment.ID]++
-				}
-				mu.Unlock()
-				time.Sleep(time.Millisecond)
-			}
-		})
-	}
-	wg.Wait()
-	for _, r := range records {
-		of := r.Payment.ID
-		if finished[of] == (taken[of] == 1) || taken[of] > 1 {
-			t.Errorf("%s: finished %v, fenced %d times; want exactly one of both", of, finished[of], taken[of])
+				defer mu.Unlock()
+				given += units
+			})
 		}
-		if got := b.load(t, of); (got.Payment.State == payment.Succeeded) != finished[of] {
-			t.Errorf("%s is %s, finished %v", of, got.Payment.State, finished[of])
-		}
+		wg.Wait()
 	}
+	p := b.load(t, id).Payment
+	if p.Refunded != given || p.RefundReserved != 0 || p.Refunded > captured || p.Refunded+part <= captured {
+		t.Errorf("%d refunded, %d reserved, %d counted by the callers, of %d", p.Refunded, p.RefundReserved, given, captured)
+	}
+}
+
+// refundOnce tries to refund part of a payment and returns what it gave back.
+func (b *book) refundOnce(t *testing.T, id payment.ID, part int64) int64 {
+	t.Helper()
+	r, err := b.ledger.Load(t.Context(), b.company, id)
+	if err != nil {
+		t.Errorf("Load: %v", err)
+		return 0
+	}
+	p := r.Payment
+	if p.Refunded+p.RefundReserved > p.Captured {
+		t.Errorf("%d refunded and %d reserved of %d", p.Refunded, p.RefundReserved, p.Captured)
+	}
+	if r.Operation.Open() || p.Refunded+part > p.Captured {
+		return 0
+	}
+	begun, done := refundOf(r, part)
+	got, err := b.ledger.Commit(t.Context(), begun)
+	if err == nil && got.Loss == outbound.LostVersion {
+		return 0
+	}
+	if err == nil && got.Loss == outbound.NoLoss {
+		got, err = b.ledger.Commit(t.Context(), done)
+	}
+	if err != nil || got.Loss != outbound.NoLoss {
+		t.Errorf("Commit = %+v, %v", got, err)
+		return 0
+	}
+	return part
+}
+
+// refundOf are the two changes of a refund that succeeds.
+func refundOf(r payment.Record, units int64) (begun, done outbound.Change) {
+	amount := money.Amount{Units: units, Currency: r.Payment.Amount.Currency}
+	begun = begin(r, payment.KindRefund, payment.Refunding, func(x *payment.Record) {
+		x.Operation.Amount, x.Payment.RefundReserved = amount, units
+	})
+	done = next(begun.Record, func(x *payment.Record) {
+		closing(payment.PartiallyRefunded)(x)
+		x.Payment.RefundReserved, x.Payment.Refunded = 0, x.Payment.Refunded+units
+	})
+	return begun, done
 }

@@ -26,6 +26,9 @@ func ruleCases() []ledgerCase {
 				"order number":   func(r *payment.Record) { r.Payment.OrderNumber = "" },
 				"kind":           func(r *payment.Record) { r.Operation.Kind = "charge" },
 				"epoch":          func(r *payment.Record) { r.Operation.Epoch = 0 },
+				"absences":       func(r *payment.Record) { r.Operation.Absences = -1 },
+				"absent time":    func(r *payment.Record) { r.Operation.AbsentMS = 1 },
+				"attempt":        func(r *payment.Record) { r.Operation.Attempt = 1 },
 			} {
 				c := b.intent(edit)
 				c.Record.Payment.Company = b.company
@@ -177,6 +180,7 @@ func refusesMalformed(t *testing.T, b *book) {
 		"no company":        func(c *outbound.Change) { c.Record.Payment.Company = "" },
 		"another payment":   func(c *outbound.Change) { c.Record.Operation.Payment = "x" },
 		"another currency":  func(c *outbound.Change) { c.Record.Operation.Amount.Currency = money.JPY },
+		"no attempt":        func(c *outbound.Change) { c.Record.Payment.Attempt = 0 },
 		"version":           func(c *outbound.Change) { c.Record.Payment.Version = 2 },
 		"no operation":      func(c *outbound.Change) { c.NewOperation = false },
 		"entry number":      func(c *outbound.Change) { c.Entry.N = 2 },

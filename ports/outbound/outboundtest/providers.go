@@ -1,6 +1,7 @@
 package outboundtest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"reflect"
@@ -25,6 +26,8 @@ type ProvidersCase struct {
 	// but for Columns and Meaning.
 	Pay  []byte
 	Form outbound.Form
+	// Values are the neutral ones that say what Pay says.
+	Values catalogue.Values
 	// Incomplete is Pay without its required column Missing.
 	Incomplete []byte
 	Missing    string
@@ -32,6 +35,8 @@ type ProvidersCase struct {
 	Instruction outbound.Instruction
 	// Question finds the payment that Instruction made; its Form is empty.
 	Question outbound.Question
+	// Mandate asks about a stored approval that can be charged; without a Token the type has none.
+	Mandate outbound.MandateQuestion
 	// Set is a stored credential set, Credential what is read from it, but for Set.
 	Set        []byte
 	Credential outbound.CredentialForm
@@ -109,6 +114,60 @@ func Providers(t *testing.T, open func(t *testing.T) ProvidersCase) {
 		}
 	})
 
+	t.Run("neutral values are written into the columns", func(t *testing.T) {
+		t.Parallel()
+		s := holdSession(t, c)
+		native, err := s.Compose(catalogue.Pay, c.Values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := s.Compose(catalogue.Pay, c.Values); err != nil || !bytes.Equal(native, again) {
+			t.Errorf("composes differently again: %v", err)
+		}
+		got, err := s.Form(catalogue.Pay, native)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := s.Form(catalogue.Pay, c.Pay)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v, %v", got, want, err)
+		}
+	})
+
+	t.Run("a value without a column is named", func(t *testing.T) {
+		t.Parallel()
+		s := holdSession(t, c)
+		v := catalogue.Values{Amount: c.Form.Amount, OrderNumber: c.Form.OrderNumber, Code: "c4n4ry"}
+		_, err := s.Compose(catalogue.Search, v)
+		wantFault(t, err, fault.Invalid, "unsupported_value")
+		if f := faultOf(err); len(f.Fields) != 2 || f.Fields[0].Pointer != "/amount" || f.Fields[1].Pointer != "/source/code" || strings.Contains(err.Error(), "c4n4ry") {
+			t.Errorf("%+v", f.Fields)
+		}
+		if o, ok := s.Type().Find(catalogue.Void); ok {
+			if _, err := s.Compose(o.Kind, catalogue.Values{Amount: c.Form.Amount, OrderNumber: c.Form.OrderNumber}); err != nil {
+				t.Errorf("an authorization is cancelled whole, whatever its amount: %v", err)
+			}
+		}
+		_, err = s.Compose("teleport", v)
+		wantFault(t, err, fault.Unsupported, "operation_unsupported")
+	})
+
+	t.Run("a stored approval", func(t *testing.T) {
+		t.Parallel()
+		s := holdSession(t, c)
+		if d := s.Type(); d.ChecksMandates != (c.Mandate.Token != "") {
+			t.Fatalf("%+v", d)
+		}
+		if a := s.Mandate(context.WithoutCancel(t.Context()), c.Mandate); a.Known || a.Detail == "" {
+			t.Errorf("without a deadline: %+v", a)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if a := s.Mandate(ctx, c.Mandate); a.Known != (c.Mandate.Token != "") || a.Dead || (a.Reason == "") != a.Known {
+			t.Errorf("%+v", a)
+		}
+	})
+
 	t.Run("a missing column is named", func(t *testing.T) {
 		t.Parallel()
 		_, err := holdSession(t, c).Form(catalogue.Pay, c.Incomplete)
@@ -132,7 +191,7 @@ func Providers(t *testing.T, open func(t *testing.T) ProvidersCase) {
 		if a := s.Send(ctx, payInstruction(t, c, s)); a.Known != payment.KnownNotSent || a.Detail == "" {
 			t.Errorf("%+v", a)
 		}
-		if f := s.Ask(ctx, c.Question); !f.Failed || !f.NotSent || f.Finding != outbound.FindingNothing {
+		if f := s.Ask(ctx, c.Question); !f.Failed || !f.NotSent || f.Finding != payment.FindingNothing {
 			t.Errorf("%+v", f)
 		}
 	})
@@ -158,7 +217,7 @@ func Providers(t *testing.T, open func(t *testing.T) ProvidersCase) {
 			t.Fatalf("%+v", a)
 		}
 		f := s.Ask(ctx, c.Question)
-		if f.Failed || f.Finding != outbound.FindingFound || f.Evidence.OrderID != i.Operation.OrderID {
+		if f.Failed || f.Finding != payment.FindingFound || f.Evidence.OrderID != i.Operation.OrderID {
 			t.Errorf("%+v", f)
 		}
 	})

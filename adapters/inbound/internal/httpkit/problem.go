@@ -191,12 +191,16 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, p Problem) {
 		h.Set(PaymentHeader, p.PaymentID)
 	}
 	SetRetryAfter(h, p.RetryAfter)
-	mediaType := "application/json"
+	write(w, p.Status, ProblemMedia(r), p)
+}
+
+// ProblemMedia is the media type of a problem document: its own if Accept names it, else plain JSON, so that a client
+// that only knows the media type of its request still reads the members it knows.
+func ProblemMedia(r *http.Request) string {
 	if accepts(r.Header.Values("Accept"), "application/problem+json") {
-		mediaType = "application/problem+json"
+		return "application/problem+json"
 	}
-	// A client that only knows the media type of the request still reads the members it knows.
-	write(w, p.Status, mediaType, p)
+	return mediaJSON
 }
 
 // PaymentHeader carries the id of the payment that a reply concerns.

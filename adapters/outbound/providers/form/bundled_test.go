@@ -1,41 +1,33 @@
 package form_test
 
 import (
-	"os"
-	"path/filepath"
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/payrack/payrack/adapters/outbound/providers/form"
 	"github.com/payrack/payrack/core/catalogue"
 )
 
-// Every schema that a bundled provider embeds keeps the agreement.
+// Every schema that a bundled provider keeps as a file follows the agreement.
 func TestBundledSchemasCompile(t *testing.T) {
 	t.Parallel()
-	folders, err := filepath.Glob("../../../../plugins/providers/*/schema")
-	if err != nil || len(folders) == 0 {
-		t.Fatalf("no bundled schemas: %v", err)
+	seen := map[string]bool{}
+	for name, doc := range everySchema(t) {
+		if !json.Valid(doc.columns) {
+			t.Errorf("%s is no JSON", name)
+		}
+		// One currency, so that an amount without a currency column has one.
+		_, err := form.CompileColumns(form.Spec{Schema: doc.columns, Currencies: []catalogue.Currency{{Code: "TWD"}}, Credential: doc.credential})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		provider, _, _ := strings.Cut(name, " ")
+		seen[provider] = true
 	}
-	for _, folder := range folders {
-		set, err := os.ReadFile(filepath.Join(folder, "credential.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		credential, err := form.CompileCredential(set)
-		if err != nil {
-			t.Errorf("%s: %v", folder, err)
-			continue
-		}
-		for _, operation := range []string{"pay.json", "search.json"} {
-			doc, err := os.ReadFile(filepath.Join(folder, operation))
-			if err != nil {
-				t.Fatal(err)
-			}
-			// One currency, so that an amount without a currency column has one.
-			_, err = form.CompileColumns(form.Spec{Schema: doc, Currencies: []catalogue.Currency{{Code: "TWD"}}, Credential: credential})
-			if err != nil {
-				t.Errorf("%s %s: %v", folder, operation, err)
-			}
+	for _, provider := range []string{"linepay", "ipass"} {
+		if !seen[provider] {
+			t.Errorf("no schema of %s was found", provider)
 		}
 	}
 }

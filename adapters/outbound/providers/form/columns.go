@@ -29,8 +29,16 @@ type Columns struct {
 	schema     *schema
 	spec       Spec
 	currencies map[string]money.Currency
+	// places are the members with each role, the shallowest first.
+	places map[string][]*node
+	// gathered are the roles whose member stands inside an object or at one of several places.
+	gathered []gathered
+	// flat is the schema's root after gathering: every role but time has one member, at the top.
+	flat       *node
 	amount     *node
 	currency   *node
+	mandate    *node
+	mandateID  *node
 	credential []*node
 	// sorted are all properties by name, as the meaning of a request names them.
 	sorted []*node
@@ -43,7 +51,6 @@ func CompileColumns(spec Spec) (*Columns, error) {
 		return nil, err
 	}
 	c := &Columns{schema: s, spec: spec, currencies: map[string]money.Currency{}, credential: s.root.byRole(roleCredential)}
-	c.sorted = slices.SortedFunc(slices.Values(s.root.properties), func(a, b *node) int { return strings.Compare(a.name, b.name) })
 	for _, x := range spec.Currencies {
 		exponent, err := money.Currency(x.Code).Exponent()
 		if err != nil {
@@ -54,37 +61,34 @@ func CompileColumns(spec Spec) (*Columns, error) {
 		}
 		c.currencies[x.Code] = money.Currency(x.Code)
 	}
-	return c, c.checkRoles()
-}
-
-// roleTypes are the types that a role may have.
-var roleTypes = map[string]types{
-	roleAmount: typeInteger | typeNumber, roleCurrency: typeText, roleOrder: typeText, roleRequestID: typeText,
-	roleCode: typeText, roleCredential: typeText, roleTime: typeText, roleMandate: typeText,
-	roleTransaction: typeText | typeInteger, roleCapture: typeBoolean, roleDescription: typeText,
-}
-
-func (c *Columns) checkRoles() error {
-	seen := map[string]bool{}
-	for _, n := range c.schema.root.properties {
-		if n.role == "" {
-			continue
-		}
-		allowed, ok := roleTypes[n.role]
-		if !ok || n.types&^allowed != 0 {
-			return fmt.Errorf("property %q: the role %q does not exist or does not fit its type", n.name, n.role)
-		}
-		if seen[n.role] && n.role != roleCredential && n.role != roleTime {
-			return fmt.Errorf("property %q: the role %q is used twice", n.name, n.role)
-		}
-		seen[n.role] = true
-		switch n.role {
-		case roleAmount:
-			c.amount = n
-		case roleCurrency:
-			c.currency = n
+	if err := c.placeRoles(); err != nil {
+		return nil, err
+	}
+	if err := c.flatten(); err != nil {
+		return nil, err
+	}
+	c.sorted = slices.SortedFunc(slices.Values(c.flat.properties), func(a, b *node) int { return strings.Compare(a.name, b.name) })
+	for role, to := range map[string]**node{
+		roleAmount: &c.amount, roleCurrency: &c.currency, roleMandate: &c.mandate, roleMandateID: &c.mandateID,
+	} {
+		if found := c.flat.byRole(role); len(found) > 0 {
+			*to = found[0]
 		}
 	}
+	return c, c.checkMoney()
+}
+
+// TakesAmount reports whether there is a column for the amount.
+func (c *Columns) TakesAmount() bool { return c.amount != nil }
+
+// TakesCode reports whether there is a column for the one-time code that a payer shows.
+func (c *Columns) TakesCode() bool { return len(c.places[roleCode]) > 0 }
+
+// TakesReturnURL reports whether there is a column for the address to which a payer comes back.
+func (c *Columns) TakesReturnURL() bool { return len(c.places[roleReturnURL]) > 0 }
+
+// checkMoney: an amount must have a currency, a credential set its account.
+func (c *Columns) checkMoney() error {
 	if c.amount != nil && c.currency == nil && len(c.currencies) != 1 {
 		return errors.New("an amount needs a column with the role currency, or a payment type of one currency")
 	}
@@ -106,6 +110,8 @@ func (c *Columns) Read(native []byte) (outbound.Form, error) {
 	p := &problems{root: c.schema.root, base: RequestPointer}
 	v = c.schema.tidyTop(v, p)
 	c.schema.validate(v, p)
+	v = c.gather(v, p)
+	c.oneMandate(v, p)
 
 	var f outbound.Form
 	f.Amount = c.readAmount(v, p)
@@ -126,7 +132,7 @@ func (c *Columns) readAmount(v value, p *problems) money.Amount {
 	currency, known := c.currencyOf(v, p)
 	x, given := v.get(c.amount.name)
 	at := c.amount.at
-	if !given || p.within(at) {
+	if !given || p.within(at[:1]) {
 		return money.Amount{}
 	}
 	if strings.HasPrefix(x.raw, "-") {
@@ -157,7 +163,7 @@ func (c *Columns) currencyOf(v value, p *problems) (money.Currency, bool) {
 		return "", false
 	}
 	at := c.currency.at
-	if p.within(at) {
+	if p.within(at[:1]) {
 		return "", false
 	}
 	x, given := v.get(c.currency.name)
@@ -205,7 +211,7 @@ func (c *Columns) readCredential(v value, f *outbound.Form, p *problems) {
 func (c *Columns) extract(v value, f *outbound.Form) {
 	rest := value{kind: '{', members: make([]member, 0, len(v.members))}
 	for _, m := range v.members {
-		switch c.schema.root.property(m.name).role {
+		switch c.flat.property(m.name).role {
 		case roleAmount, roleCurrency, roleCredential:
 		case roleOrder:
 			f.OrderNumber = m.value.text
@@ -215,13 +221,16 @@ func (c *Columns) extract(v value, f *outbound.Form) {
 			f.Code = m.value.text
 		case roleMandate:
 			f.Mandate = m.value.text
+		case roleMandateID:
+			f.MandateID = m.value.text
+		case roleReturnURL:
+			f.ReturnURL = m.value.text
+		case roleCancelURL:
+			f.CancelURL = m.value.text
 		case roleDescription:
 			f.Description = m.value.text
 		case roleTransaction:
-			f.TransactionID = m.value.text
-			if m.value.kind == '0' {
-				f.TransactionID = m.value.raw
-			}
+			f.TransactionID = m.value.words()
 		case roleCapture:
 			capture := m.value.raw == "true"
 			f.Capture = &capture
@@ -235,7 +244,7 @@ func (c *Columns) extract(v value, f *outbound.Form) {
 // meaning is the canonical text of what makes two requests the same. A column that was left out counts as
 // its default, so that saying the default is not another request.
 func (c *Columns) meaning(v value, amount money.Amount) []byte {
-	said := value{kind: '{', members: make([]member, 0, len(v.members)+len(c.schema.root.properties)/4)}
+	said := value{kind: '{', members: make([]member, 0, len(v.members)+len(c.sorted)/4)}
 	for _, n := range c.sorted {
 		if n.role == roleCredential {
 			continue
@@ -251,5 +260,5 @@ func (c *Columns) meaning(v value, amount money.Amount) []byte {
 			said.members = append(said.members, member{name: n.name, value: x})
 		}
 	}
-	return appendMeaning(make([]byte, 0, 512), c.schema.root, said)
+	return appendMeaning(make([]byte, 0, 512), c.flat, said)
 }

@@ -37,7 +37,7 @@ func columns(tb testing.TB, name string) *form.Columns {
 	tb.Helper()
 	family, _, _ := strings.Cut(name, "_")
 	currencies := []catalogue.Currency{{Code: "TWD", Exponent: 0}}
-	if family == "code" {
+	if family != "till" {
 		currencies = append(currencies, catalogue.Currency{Code: "THB", Exponent: 2}, catalogue.Currency{Code: "USD", Exponent: 2}, catalogue.Currency{Code: "JPY"})
 	}
 	c, err := form.CompileColumns(form.Spec{

@@ -11,7 +11,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/payrack/payrack/adapters/outbound/providers/form"
+	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/ports/outbound"
 )
 
@@ -123,16 +126,7 @@ func (r roles) assemble(t *testing.T, f outbound.Form) []byte {
 // members makes two forms comparable whatever the order of their members.
 func members(t *testing.T, f outbound.Form) map[string]any {
 	t.Helper()
-	sorted := func(doc []byte) string {
-		if len(doc) == 0 {
-			return ""
-		}
-		v := jsontext.Value(bytes.Clone(doc))
-		if err := v.Format(jsontext.ReorderRawObjects(true)); err != nil {
-			t.Fatal(err)
-		}
-		return string(v)
-	}
+	sorted := func(doc []byte) string { return canonicalJSON(t, doc) }
 	capture := ""
 	if f.Capture != nil {
 		capture = strconv.FormatBool(*f.Capture)
@@ -144,10 +138,72 @@ func members(t *testing.T, f outbound.Form) map[string]any {
 	}
 }
 
+// canonicalJSON is a document with its members in order.
+func canonicalJSON(t *testing.T, doc []byte) string {
+	t.Helper()
+	if len(doc) == 0 {
+		return ""
+	}
+	v := jsontext.Value(bytes.Clone(doc))
+	if err := v.Format(jsontext.ReorderRawObjects(true)); err != nil {
+		t.Fatal(err)
+	}
+	return string(v)
+}
+
 // An empty description cannot be told from none in a typed field; the test puts none together.
 func withoutEmptyDescription(meaning string) string {
 	for _, name := range []string{`"productName":"",`, `"product_desc":"",`} {
 		meaning = strings.ReplaceAll(meaning, name, "")
 	}
 	return meaning
+}
+
+// FuzzCompose: nothing panics, no error tells the canary, and what was written is read back or refused.
+func FuzzCompose(f *testing.F) {
+	f.Add(int64(229), "TWD", "O-1", "96A1", "茶", "https://shop.example/ok", "7", []byte(`{"store_id":"S","terminal_id":"T"}`), []byte(`{"shop":"1","secret":"2"}`))
+	f.Add(int64(999), "USD", "O 1", "c4n4ry\u0000", "\xff", "c4n4ry", "-7", []byte(`{"sum":{"label":"x"},"redirectUrls":{"confirmUrlType":"NONE"}}`), []byte(`{"c4n4ry":1}`))
+	f.Add(int64(-1), "", "", "", "", "", "007", []byte(`{"redirectUrls":[],"sum":null}`), []byte(`{"channel_id":"","channel_secret":null}`))
+	all := []*form.Columns{
+		columns(f, "till_pay"), columns(f, "till_search"), columns(f, "code_pay"), columns(f, "code_search"), columns(f, "wallet_pay"), columns(f, "mandate_pay"),
+	}
+	f.Fuzz(func(t *testing.T, units int64, currency, order, code, description, back, transaction string, beside, set []byte) {
+		for i, c := range all {
+			v := catalogue.Values{
+				Amount: money.Amount{Units: units, Currency: money.Currency(currency)}, OrderNumber: order, Transaction: transaction, Columns: beside, Credential: set,
+			}
+			switch i {
+			case 0, 2:
+				v.Code, v.Description = code, description
+			case 4:
+				v.ReturnURL, v.CancelURL = back, description
+			case 5:
+				v.Mandate, v.Description = code, description
+			default:
+				v.Amount = money.Amount{}
+			}
+			native, err := c.Compose(v)
+			if err != nil {
+				quiet(t, err)
+				continue
+			}
+			if !jsontext.Value(native).IsValid() {
+				t.Fatalf("not JSON: %s", native)
+			}
+			got, err := c.Read(native)
+			if err != nil {
+				quiet(t, err)
+				continue
+			}
+			said := v.Amount == got.Amount || v.Amount.IsZero()
+			for _, x := range [][2]string{
+				{v.Code, got.Code}, {v.Mandate, got.Mandate}, {v.ReturnURL, got.ReturnURL}, {v.CancelURL, got.CancelURL}, {v.Description, got.Description}, {v.OrderNumber, got.OrderNumber},
+			} {
+				said = said && (x[0] == "" || x[0] == x[1])
+			}
+			if !said {
+				t.Fatalf("%+v\n%s\n%+v", v, native, got)
+			}
+		}
+	})
 }

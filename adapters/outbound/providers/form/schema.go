@@ -19,6 +19,9 @@ const (
 	roleTransaction = "transaction"
 	roleCapture     = "capture"
 	roleDescription = "description"
+	roleMandateID   = "mandate_id"
+	roleReturnURL   = "return_url"
+	roleCancelURL   = "cancel_url"
 	roleAccount     = "account"
 	roleWire        = "wire"
 )
@@ -86,7 +89,7 @@ type node struct {
 	closed  bool
 	// rules are the keywords that restrict a value of the right type.
 	rules []rule
-	// at is where a member of the request itself stands.
+	// at is where the member stands; inside a list it is its own name only.
 	at path
 }
 
@@ -157,7 +160,16 @@ func readSchema(doc []byte) (*node, error) {
 	if n.types != typeObject || !n.closed {
 		return nil, fmt.Errorf(`the schema must have "type": "object" and "additionalProperties": false`)
 	}
+	n.locate(nil)
 	return n, nil
+}
+
+// locate notes where each member stands that is not inside a list.
+func (n *node) locate(at path) {
+	for _, p := range n.properties {
+		p.at = at.with(p.name)
+		p.locate(p.at)
+	}
 }
 
 func readNode(name string, v value, top bool) (*node, error) {

@@ -169,6 +169,14 @@ func plainText(s string) bool {
 
 func (v value) emptyText() bool { return v.kind == '"' && v.text == "" }
 
+// words is a scalar without quotes: 7 and "7" have the same.
+func (v value) words() string {
+	if v.kind == '"' {
+		return v.text
+	}
+	return v.raw
+}
+
 // get finds a member of an object.
 func (v value) get(name string) (value, bool) {
 	for _, m := range v.members {

@@ -12,6 +12,7 @@ CREATE TABLE company (
     id         TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (id <> ''),
     name       TEXT COLLATE "C" NOT NULL,
     suspended  BOOLEAN          NOT NULL,
+    on_unknown TEXT COLLATE "C" NOT NULL CHECK (on_unknown IN ('', 'reverse', 'hold', 'review')),
     created_at BIGINT           NOT NULL
 );
 

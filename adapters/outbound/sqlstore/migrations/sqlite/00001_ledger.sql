@@ -83,6 +83,8 @@ CREATE TABLE payment (
     account              TEXT    NOT NULL,
     wire                 TEXT    NOT NULL,
     order_number         TEXT    NOT NULL CHECK (order_number <> ''),
+    -- The payments of the order number that were sent, this one included.
+    attempt              INTEGER NOT NULL CHECK (attempt >= 1),
     currency             TEXT    NOT NULL CHECK (length(currency) = 3),
     amount               INTEGER NOT NULL CHECK (amount > 0),
     capture              INTEGER NOT NULL CHECK (capture IN (0, 1)),
@@ -99,6 +101,9 @@ CREATE TABLE payment (
     decline_code         TEXT    NOT NULL,
     provider_transaction TEXT    CHECK (provider_transaction <> ''),
     authorization_ends   INTEGER,
+    return_url           TEXT    NOT NULL,
+    cancel_url           TEXT    NOT NULL,
+    mandate              TEXT    NOT NULL,
     credential_ref       TEXT    NOT NULL,
     plugin_release       TEXT    NOT NULL,
     version              INTEGER NOT NULL CHECK (version >= 1),
@@ -131,24 +136,44 @@ CREATE INDEX payment_created ON payment (company_id, created_at, id, store, type
 CREATE INDEX payment_state ON payment (company_id, state, created_at, id)
     WHERE state <> 'SENDING' AND state <> 'SUCCEEDED';
 
--- One trigger for all rules: each costs every change.
+-- A provider must never see one order id for two attempts: a new payment that does not count those that were sent before
+-- it is not stored.
+-- +goose StatementBegin
+CREATE TRIGGER payment_attempts BEFORE INSERT ON payment
+WHEN NEW.attempt - 1 <> (SELECT count(*) FROM payment x WHERE x.company_id = NEW.company_id
+    AND x.order_number = NEW.order_number AND NOT x.live AND x.environment = NEW.environment
+    AND x.provider = NEW.provider AND x.account = NEW.account AND (x.state <> 'FAILED' OR x.failure <> 'not_sent'))
+BEGIN
+    SELECT RAISE(IGNORE);
+END;
+-- +goose StatementEnd
+
+-- A rule that is looked at with every change costs every change. What never changes is looked at only when a statement
+-- names it.
 -- +goose StatementBegin
 CREATE TRIGGER payment_changes BEFORE UPDATE ON payment
 WHEN NEW.version <> OLD.version + 1
     OR NOT EXISTS (SELECT 1 FROM payment_transition WHERE from_state = OLD.state AND to_state = NEW.state)
-    OR NEW.id <> OLD.id OR NEW.company_id <> OLD.company_id OR NEW.environment <> OLD.environment
-    OR NEW.store <> OLD.store OR NEW.type <> OLD.type OR NEW.provider <> OLD.provider
-    OR NEW.account <> OLD.account OR NEW.wire <> OLD.wire OR NEW.order_number <> OLD.order_number
-    OR NEW.currency <> OLD.currency OR NEW.amount <> OLD.amount OR NEW.capture <> OLD.capture
-    OR NEW.created_at <> OLD.created_at
 BEGIN
     SELECT CASE
         WHEN NEW.version <> OLD.version + 1
         THEN RAISE(ABORT, 'payment_version: the version grows by one')
-        WHEN NOT EXISTS (SELECT 1 FROM payment_transition WHERE from_state = OLD.state AND to_state = NEW.state)
-        THEN RAISE(ABORT, 'payment_moves: the state machine has no such change')
-        ELSE RAISE(ABORT, 'payment_identity: what a payment is does not change')
+        ELSE RAISE(ABORT, 'payment_moves: the state machine has no such change')
     END;
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER payment_identity BEFORE UPDATE OF id, company_id, environment, store, type, provider, account, wire,
+    order_number, attempt, currency, amount, capture, return_url, cancel_url, created_at ON payment
+WHEN NEW.id <> OLD.id OR NEW.company_id <> OLD.company_id OR NEW.environment <> OLD.environment
+    OR NEW.store <> OLD.store OR NEW.type <> OLD.type OR NEW.provider <> OLD.provider
+    OR NEW.account <> OLD.account OR NEW.wire <> OLD.wire OR NEW.order_number <> OLD.order_number
+    OR NEW.attempt <> OLD.attempt OR NEW.currency <> OLD.currency OR NEW.amount <> OLD.amount
+    OR NEW.capture <> OLD.capture OR NEW.return_url <> OLD.return_url OR NEW.cancel_url <> OLD.cancel_url
+    OR NEW.created_at <> OLD.created_at
+BEGIN
+    SELECT RAISE(ABORT, 'payment_identity: what a payment is does not change');
 END;
 -- +goose StatementEnd
 
@@ -167,6 +192,9 @@ CREATE TABLE operation (
     order_id             TEXT    NOT NULL,
     request_id           TEXT    NOT NULL,
     reversal             INTEGER NOT NULL CHECK (reversal IN (0, 1)),
+    -- Counts the operations that try to give one charge back.
+    attempt              INTEGER NOT NULL CHECK (attempt >= 0),
+    retry_of             TEXT    NOT NULL DEFAULT '',
     provider_transaction TEXT    CHECK (provider_transaction <> ''),
     refund_ids_seen      TEXT    NOT NULL,
     epoch                INTEGER NOT NULL CHECK (epoch >= 1),
@@ -175,22 +203,34 @@ CREATE TABLE operation (
     next_check_at        INTEGER,
     checks               INTEGER NOT NULL CHECK (checks >= 0),
     watched_ms           INTEGER NOT NULL CHECK (watched_ms >= 0),
+    absences             INTEGER NOT NULL CHECK (absences >= 0),
+    absent_ms            INTEGER NOT NULL CHECK (absent_ms >= 0),
     code                 TEXT    NOT NULL,
     decline_code         TEXT    NOT NULL,
     plugin_release       TEXT    NOT NULL,
     trace_id             TEXT    NOT NULL,
+    -- Environment, provider and account in one word: how fast recovery asks is bounded for each.
+    lane                 TEXT    NOT NULL,
+    -- The last claim of recovery, and how long it lasts if nothing is recorded before; then it is NULL.
+    claimed_at           INTEGER,
+    claimed_until        INTEGER,
     sealed_credential    BLOB,
     sealed_reply         BLOB,
     created_at           INTEGER NOT NULL,
     updated_at           INTEGER NOT NULL,
-    PRIMARY KEY (payment_id, id)
+    PRIMARY KEY (payment_id, id),
+    CONSTRAINT operation_absent_watched CHECK (absent_ms <= watched_ms),
+    CONSTRAINT operation_attempts_reverse CHECK (attempt = 0 OR reversal = 1)
 ) STRICT;
 
 CREATE UNIQUE INDEX operation_one_open ON operation (payment_id) WHERE state IN ('SENDING', 'UNKNOWN');
 CREATE UNIQUE INDEX operation_refund ON operation (payment_id, provider_transaction)
     WHERE kind = 'refund' AND provider_transaction IS NOT NULL;
 -- What is on its way is found by operation_one_open, which holds it anyway.
-CREATE INDEX operation_due ON operation (next_check_at) WHERE next_check_at IS NOT NULL AND state <> 'SENDING';
+CREATE INDEX operation_due ON operation (next_check_at, lane, payment_id, id, state)
+    WHERE next_check_at IS NOT NULL AND state <> 'SENDING';
+-- What a process life claimed and has not finished: when it dies, it is due at once.
+CREATE INDEX operation_claimed ON operation (owner_boot) WHERE claimed_until IS NOT NULL;
 
 -- +goose StatementBegin
 CREATE TRIGGER operation_begins BEFORE INSERT ON operation
@@ -205,17 +245,21 @@ CREATE TRIGGER operation_changes BEFORE UPDATE ON operation
 WHEN (NEW.state = 'SENDING' AND OLD.state <> 'SENDING')
     OR (OLD.state IN ('SUCCEEDED', 'FAILED') AND NEW.state IN ('SENDING', 'UNKNOWN'))
     OR NEW.epoch < OLD.epoch
-    OR NEW.payment_id <> OLD.payment_id OR NEW.id <> OLD.id OR NEW.seq <> OLD.seq OR NEW.kind <> OLD.kind
-    OR NEW.currency <> OLD.currency OR NEW.amount <> OLD.amount OR NEW.order_id <> OLD.order_id
-    OR NEW.reversal <> OLD.reversal OR NEW.created_at <> OLD.created_at
 BEGIN
-    SELECT CASE
-        WHEN (NEW.state = 'SENDING' AND OLD.state <> 'SENDING')
-            OR (OLD.state IN ('SUCCEEDED', 'FAILED') AND NEW.state IN ('SENDING', 'UNKNOWN'))
-            OR NEW.epoch < OLD.epoch
-        THEN RAISE(ABORT, 'operation_moves: an operation is sent once, closed once, and its epoch never falls')
-        ELSE RAISE(ABORT, 'operation_identity: what an operation does is fixed before it is sent')
-    END;
+    SELECT RAISE(ABORT, 'operation_moves: an operation is sent once, closed once, and its epoch never falls');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER operation_identity BEFORE UPDATE OF payment_id, id, seq, kind, currency, amount, order_id, reversal,
+    attempt, lane, created_at ON operation
+WHEN NEW.payment_id <> OLD.payment_id OR NEW.id <> OLD.id OR NEW.seq <> OLD.seq OR NEW.kind <> OLD.kind
+    OR NEW.currency <> OLD.currency OR NEW.amount <> OLD.amount OR NEW.order_id <> OLD.order_id
+    OR NEW.reversal <> OLD.reversal OR NEW.attempt <> OLD.attempt OR NEW.lane <> OLD.lane
+    OR NEW.retry_of <> OLD.retry_of
+    OR NEW.created_at <> OLD.created_at
+BEGIN
+    SELECT RAISE(ABORT, 'operation_identity: what an operation does is fixed before it is sent');
 END;
 -- +goose StatementEnd
 
@@ -259,5 +303,86 @@ END;
 CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal
 BEGIN
     SELECT RAISE(ABORT, 'journal_no_delete: the journal is evidence and does not change');
+END;
+-- +goose StatementEnd
+
+-- Signed statements over blocks of the journal, kept like it.
+CREATE TABLE seal (
+    number    INTEGER NOT NULL PRIMARY KEY CHECK (number >= 1),
+    from_tx   INTEGER NOT NULL,
+    from_row  INTEGER NOT NULL,
+    to_tx     INTEGER NOT NULL,
+    to_row    INTEGER NOT NULL,
+    entries   INTEGER NOT NULL CHECK (entries >= 1),
+    root      BLOB    NOT NULL CHECK (length(root) = 32),
+    prev      BLOB    NOT NULL CHECK (length(prev) = 32),
+    at        INTEGER NOT NULL,
+    key       TEXT    NOT NULL CHECK (key <> ''),
+    signature BLOB    NOT NULL CHECK (length(signature) > 0)
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER seal_follows BEFORE INSERT ON seal
+WHEN NEW.number > 1 AND NOT EXISTS (SELECT 1 FROM seal WHERE number = NEW.number - 1)
+BEGIN
+    SELECT RAISE(ABORT, 'seal_follows: a seal follows the one before');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER seal_no_update BEFORE UPDATE ON seal
+BEGIN
+    SELECT RAISE(ABORT, 'seal_no_change: a seal is evidence and does not change');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER seal_no_delete BEFORE DELETE ON seal
+BEGIN
+    SELECT RAISE(ABORT, 'seal_no_change: a seal is evidence and does not change');
+END;
+-- +goose StatementEnd
+
+-- How many claims of recovery an account has seen in a second.
+CREATE TABLE recovery_pace (
+    lane   TEXT    NOT NULL PRIMARY KEY,
+    second INTEGER NOT NULL,
+    claims INTEGER NOT NULL CHECK (claims >= 0)
+) STRICT;
+
+-- Stored approvals of payers, added with the answer that brought them.
+CREATE TABLE mandate (
+    id             TEXT    NOT NULL PRIMARY KEY CHECK (id <> ''),
+    company_id     TEXT    NOT NULL CHECK (company_id <> ''),
+    environment    TEXT    NOT NULL CHECK (environment IN ('live', 'test')),
+    store          TEXT    NOT NULL,
+    type           TEXT    NOT NULL,
+    provider       TEXT    NOT NULL,
+    account        TEXT    NOT NULL,
+    wire           TEXT    NOT NULL,
+    credential_ref TEXT    NOT NULL,
+    sealed         BLOB    NOT NULL CHECK (length(sealed) > 0),
+    token_hash     BLOB    NOT NULL CHECK (length(token_hash) = 32),
+    label          TEXT    NOT NULL,
+    state          TEXT    NOT NULL CHECK (state IN ('ACTIVE', 'DEAD')),
+    expires        INTEGER,
+    payment_id     TEXT    NOT NULL,
+    version        INTEGER NOT NULL CHECK (version >= 1),
+    created_at     INTEGER NOT NULL,
+    updated_at     INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX mandate_token ON mandate (company_id, environment, provider, account, token_hash);
+CREATE INDEX mandate_created ON mandate (company_id, created_at, id);
+
+-- +goose StatementBegin
+CREATE TRIGGER mandate_changes BEFORE UPDATE ON mandate
+WHEN (OLD.state = 'DEAD' AND NEW.state <> 'DEAD') OR NEW.version <> OLD.version + 1
+    OR NEW.id <> OLD.id OR NEW.company_id <> OLD.company_id OR NEW.environment <> OLD.environment
+    OR NEW.store <> OLD.store OR NEW.type <> OLD.type OR NEW.provider <> OLD.provider
+    OR NEW.account <> OLD.account OR NEW.wire <> OLD.wire OR NEW.sealed <> OLD.sealed
+    OR NEW.token_hash <> OLD.token_hash OR NEW.payment_id <> OLD.payment_id OR NEW.created_at <> OLD.created_at
+BEGIN
+    SELECT RAISE(ABORT, 'mandate_changes: a dead mandate never lives again, and what it is does not change');
 END;
 -- +goose StatementEnd

@@ -12,6 +12,7 @@ CREATE TABLE company (
     id         TEXT    NOT NULL PRIMARY KEY CHECK (id <> ''),
     name       TEXT    NOT NULL,
     suspended  INTEGER NOT NULL CHECK (suspended IN (0, 1)),
+    on_unknown TEXT    NOT NULL CHECK (on_unknown IN ('', 'reverse', 'hold', 'review')),
     created_at INTEGER NOT NULL
 ) STRICT;
 

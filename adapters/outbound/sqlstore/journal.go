@@ -1,0 +1,138 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/journal"
+)
+
+// journalStore is the store's outbound.Journal.
+type journalStore struct{ store *Store }
+
+// Entries returns the entries of a stream in order.
+func (j *journalStore) Entries(ctx context.Context, stream string, after int64, limit int) (all []journal.Entry, err error) {
+	end := j.store.span(ctx, "journal.entries", "SELECT journal BY stream")
+	defer func() { end(SpanEnd{Err: err}) }()
+	if err := positive(limit); err != nil {
+		return nil, err
+	}
+	var rows []journalRow
+	err = j.store.read.NewSelect().TableExpr("journal").Column(journalColumns()...).
+		Where("stream = ?", stream).Where("n > ?", after).OrderExpr("n").Limit(int64(limit)).Scan(ctx, &rows)
+	if err != nil {
+		return nil, readFault(err)
+	}
+	for _, row := range rows {
+		all = append(all, row.entry())
+	}
+	return all, nil
+}
+
+func positive(limit int) error {
+	if limit < 1 {
+		return fault.New(fault.Invalid, "out_of_range", "the limit is at least 1")
+	}
+	return nil
+}
+
+// placedRow is an entry of the journal beside its place.
+type placedRow struct {
+	journalRow
+
+	Tx       int64 `bun:"tx"`
+	Position int64 `bun:"position"`
+}
+
+// Tail returns entries of all streams behind a place. On SQLite one writer makes them visible in the order of their
+// rows. On PostgreSQL a transaction may take its rows first and commit last; so only transactions count that are older
+// than every one that is still open, in their own order.
+func (j *journalStore) Tail(ctx context.Context, after journal.Place, limit int) (all []journal.Placed, err error) {
+	end := j.store.span(ctx, "journal.tail", "SELECT journal BY position")
+	defer func() { end(SpanEnd{Err: err}) }()
+	if err := positive(limit); err != nil {
+		return nil, err
+	}
+	q := j.store.read.NewSelect().TableExpr("journal").Column(journalColumns()...).ColumnExpr("position").Limit(int64(limit))
+	if j.store.dialect == postgres {
+		q = q.ColumnExpr("tx::text::bigint AS tx").
+			Where("(tx, position) > (?::text::xid8, ?)", after.Transaction, after.Row).
+			Where("tx < pg_snapshot_xmin(pg_current_snapshot())").OrderExpr("tx, position")
+	} else {
+		if after.Transaction > 0 {
+			return nil, nil // no row stands behind a place of another database
+		}
+		q = q.ColumnExpr("0 AS tx").Where("position > ?", after.Row).OrderExpr("position")
+	}
+	var rows []placedRow
+	if err := q.Scan(ctx, &rows); err != nil {
+		return nil, readFault(err)
+	}
+	for _, row := range rows {
+		all = append(all, journal.Placed{Place: journal.Place{Transaction: row.Tx, Row: row.Position}, Entry: row.entry()})
+	}
+	return all, nil
+}
+
+type sealRow struct {
+	bun.BaseModel `bun:"table:seal"`
+
+	Number    int64  `bun:"number,pk"`
+	FromTx    int64  `bun:"from_tx"`
+	FromRow   int64  `bun:"from_row"`
+	ToTx      int64  `bun:"to_tx"`
+	ToRow     int64  `bun:"to_row"`
+	Entries   int64  `bun:"entries"`
+	Root      []byte `bun:"root"`
+	Prev      []byte `bun:"prev"`
+	At        int64  `bun:"at"`
+	Key       string `bun:"key"`
+	Signature []byte `bun:"signature"`
+}
+
+func newSealRow(s journal.Seal) sealRow {
+	return sealRow{
+		Number: s.Number, FromTx: s.From.Transaction, FromRow: s.From.Row, ToTx: s.To.Transaction, ToRow: s.To.Row,
+		Entries: s.Count, Root: s.Root[:], Prev: s.Prev[:], At: s.At.UnixMicro(), Key: s.Key,
+		Signature: append([]byte{}, s.Signature...),
+	}
+}
+
+func (r sealRow) seal() journal.Seal {
+	s := journal.Seal{
+		Number: r.Number, From: journal.Place{Transaction: r.FromTx, Row: r.FromRow},
+		To: journal.Place{Transaction: r.ToTx, Row: r.ToRow}, Count: r.Entries, At: utc(r.At), Key: r.Key,
+		Signature: filled(r.Signature),
+	}
+	copy(s.Root[:], r.Root)
+	copy(s.Prev[:], r.Prev)
+	return s
+}
+
+// Seals returns seals in order.
+func (j *journalStore) Seals(ctx context.Context, after int64, limit int) (all []journal.Seal, err error) {
+	end := j.store.span(ctx, "journal.seals", "SELECT seal BY number")
+	defer func() { end(SpanEnd{Err: err}) }()
+	if err := positive(limit); err != nil {
+		return nil, err
+	}
+	q := j.store.read.NewSelect().Where("number > ?", after).OrderExpr("number").Limit(int64(limit))
+	all, err = rowsOf(ctx, q, sealRow.seal)
+	return all, readFault(err)
+}
+
+// AddSeal keeps the next seal.
+func (j *journalStore) AddSeal(ctx context.Context, s journal.Seal) (err error) {
+	end := j.store.span(ctx, "journal.add_seal", "INSERT seal")
+	defer func() { end(SpanEnd{Err: err, Batch: 1}) }()
+	return writeFault(j.store.writer.do(ctx, func(ctx context.Context, db bun.IDB) error {
+		row := newSealRow(s)
+		_, err := db.NewInsert().Model(&row).Exec(ctx)
+		if isUnique(err) {
+			return fault.Wrap(fault.Conflict, "seal_taken", "another replica has sealed this block already", err)
+		}
+		return err //nolint:wrapcheck // made a fault by the caller
+	}))
+}
