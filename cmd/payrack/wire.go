@@ -138,7 +138,7 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 		Clock: system.Clock{}, IDs: ids, Boot: boot, TokenLifetime: w.Config.Tokens.Lifetime.Std(),
 		SendMargin: w.Config.Recovery.SendMargin.Std(), FinalMargin: w.Config.Recovery.FinalMargin.Std(),
 		DecisionAfter: w.Config.Recovery.DecisionAfter.Std(), SearchesPerSecond: w.Config.Recovery.SearchesPerSecond,
-		CallbackURL: func(id payment.ID) string { return w.Issuer + httpapi.CallbackPrefix + string(id) },
+		CallbackURL: func(id payment.ID) string { return w.Config.HTTP.PublicURL + httpapi.CallbackPrefix + string(id) },
 		Sealed:      p.sealed,
 	})
 	if err != nil {

@@ -81,7 +81,7 @@ func (a *App) result(
 		kept = answer.Native // beside "pending", and the reply if it turns out that nothing was charged
 	}
 	if kept != nil && err == nil {
-		next.Operation.SealedReply, err = a.Secrets.Seal(ctx, storedReply(next.Payment, next.Operation.ID), kept)
+		next.Operation.SealedReply, err = a.Secrets.Seal(ctx, storedReply(next.Payment, next.Operation.ID), shaped(kept, d))
 	}
 	if err != nil {
 		// Without its reply the result cannot be replayed. It stays in doubt until a search settles it.

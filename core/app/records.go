@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/payrack/payrack/core/access"
+	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/inbound"
@@ -15,9 +17,18 @@ type records struct{ *App }
 
 // Get returns a company's payment.
 func (a records) Get(ctx context.Context, p access.Principal, id payment.ID) (payment.Record, error) {
-	r, err := a.Ledger.Load(ctx, p.Company, id)
+	r, err := a.load(ctx, p, id)
 	if err == nil && (r.Operation.State == payment.OperationUnknown || r.Payment.State == payment.RequiresAction) {
 		a.pull(ctx, r) // somebody waits for it
+	}
+	return r, err
+}
+
+// load reads a payment of a company in an environment that the token may see.
+func (a records) load(ctx context.Context, p access.Principal, id payment.ID) (payment.Record, error) {
+	r, err := a.Ledger.Load(ctx, p.Company, id)
+	if err == nil && !p.In(r.Payment.Environment) {
+		return payment.Record{}, fault.New(fault.NotFound, "payment_not_found", "there is no such payment")
 	}
 	return r, err
 }
@@ -26,7 +37,7 @@ func (a records) Get(ctx context.Context, p access.Principal, id payment.ID) (pa
 func (a records) Events(
 	ctx context.Context, p access.Principal, id payment.ID, after int64, limit int,
 ) ([]journal.Entry, error) {
-	r, err := a.Ledger.Load(ctx, p.Company, id)
+	r, err := a.load(ctx, p, id)
 	if err != nil {
 		return nil, err
 	}
@@ -41,10 +52,28 @@ func (a records) List(ctx context.Context, p access.Principal, q inbound.Records
 	}
 	page, err := a.Ledger.List(ctx, outbound.Query{
 		Company: p.Company, OrderNumber: q.OrderNumber, State: q.State, Store: q.Store, Type: q.Type,
-		CreatedFrom: q.CreatedFrom, CreatedTo: q.CreatedTo, Before: payment.ID(q.Cursor), Limit: min(max(limit, 1), 200),
+		Environment: only(p), CreatedFrom: q.CreatedFrom, CreatedTo: q.CreatedTo, Before: payment.ID(q.Cursor), Limit: min(max(limit, 1), 200),
 	})
 	if err != nil {
 		return inbound.RecordsPage{}, err
 	}
 	return inbound.RecordsPage{Payments: page.Payments, Next: string(page.Next)}, nil
+}
+
+// nowhere is an environment that no payment is in.
+const nowhere company.Environment = "none"
+
+// only is the one environment that a token may see, empty if it may see both.
+func only(p access.Principal) company.Environment {
+	live, test := p.In(company.Live), p.In(company.Test)
+	switch {
+	case live && test:
+		return ""
+	case live:
+		return company.Live
+	case test:
+		return company.Test
+	default:
+		return nowhere
+	}
 }

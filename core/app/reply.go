@@ -122,10 +122,11 @@ func (a *App) standing(ctx context.Context, r payment.Record, d draft) (inbound.
 	reply := inbound.Reply{Payment: p.ID, State: p.State, Record: r, Replayed: true}
 	var body []byte
 	if len(o.SealedReply) > 0 {
-		var err error
-		if body, err = a.Secrets.Open(ctx, storedReply(p, o.ID), o.SealedReply); err != nil {
+		stored, err := a.Secrets.Open(ctx, storedReply(p, o.ID), o.SealedReply)
+		if err != nil {
 			return inbound.Reply{}, err
 		}
+		body = inShape(stored, d)
 	}
 	switch {
 	case p.State == payment.Reversing, p.State == payment.Reversed:
@@ -149,6 +150,30 @@ func (a *App) standing(ctx context.Context, r payment.Record, d draft) (inbound.
 	// A search settled it, and the provider's record does not give an answer in its own shape.
 	reply.Body = settledBody(r, d)
 	return reply, nil
+}
+
+// neutralMark stands before a stored reply that was made by Render. A provider's own answer begins with a brace.
+const neutralMark = 1
+
+// shaped marks in which shape a reply is stored.
+func shaped(body []byte, d draft) []byte {
+	if d.command.Render == nil {
+		return body
+	}
+	return append([]byte{neutralMark}, body...)
+}
+
+// inShape is a stored reply in the shape that a request wants, or nil: an operation that was begun in neutral terms may be
+// asked about in a provider's own, and the other way round.
+func inShape(stored []byte, d draft) []byte {
+	neutral := len(stored) > 0 && stored[0] == neutralMark
+	if neutral != (d.command.Render != nil) {
+		return nil
+	}
+	if neutral {
+		return stored[1:]
+	}
+	return stored
 }
 
 // notDone answers for an operation that had no effect, and of which the provider never said so itself.

@@ -19,9 +19,15 @@ const variable = "PAYRACK_FAILPOINT"
 const commitTime = 4 * time.Millisecond
 
 var (
-	armed, countdown = read(os.Getenv(variable))
+	armed, countdown = read(taken(variable))
 	passed           atomic.Int64
 )
+
+// taken takes a variable out of the environment: the configuration refuses keys that it does not know.
+func taken(name string) string {
+	defer func() { _ = os.Unsetenv(name) }()
+	return os.Getenv(name)
+}
 
 func read(text string) (name string, n int64) {
 	name, times, found := strings.Cut(text, ":")

@@ -238,6 +238,7 @@ type Key struct {
 // Query of a list. Zero members do not filter.
 type Query struct {
 	Company     company.ID
+	Environment company.Environment
 	OrderNumber string
 	State       payment.State
 	Store       *company.StoreID

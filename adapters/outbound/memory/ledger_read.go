@@ -108,7 +108,8 @@ func (l *ledger) List(ctx context.Context, q outbound.Query) (outbound.Page, err
 }
 
 func matches(p payment.Payment, q outbound.Query) bool {
-	return (q.OrderNumber == "" || p.OrderNumber == q.OrderNumber) &&
+	return (q.Environment == "" || p.Environment == q.Environment) &&
+		(q.OrderNumber == "" || p.OrderNumber == q.OrderNumber) &&
 		(q.State == "" || p.State == q.State) &&
 		(q.Store == nil || p.Store == *q.Store) &&
 		(q.Type == "" || p.Type == q.Type) &&

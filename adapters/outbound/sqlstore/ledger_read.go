@@ -122,6 +122,9 @@ func (l *ledger) list(ctx context.Context, q outbound.Query) (*bun.SelectQuery, 
 	if l.store.dialect == sqlite && listIndex(q) == byID {
 		s = s.Where("p.id IN (?)", l.found(q))
 	}
+	if q.Environment != "" {
+		s = s.Where("p.environment = ?", string(q.Environment))
+	}
 	if q.OrderNumber != "" {
 		s = s.Where("p.order_number = ?", q.OrderNumber)
 	}

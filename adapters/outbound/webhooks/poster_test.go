@@ -83,6 +83,7 @@ func TestAnswers(t *testing.T) {
 			}
 		}, 200, "", 0},
 		"silent": {func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // only then is a hang-up noticed
 			select {
 			case <-release:
 			case <-r.Context().Done():

@@ -131,7 +131,7 @@ func keepsEveryMember(t *testing.T, b *book) {
 		p.Failure, p.Code, p.DeclineCode, p.ProviderTransaction = payment.NotCharged, "0000", "declined", "2025111100000000001"
 		p.AuthorizationEnds = epochStart().Add(time.Hour)
 		p.CredentialRef, p.Release, p.Mandate = "credential-1/2", "till@1.0.1", "mandate-1"
-		o.Attempt, o.Absences, o.AbsentMS = 2, 3, 4499
+		o.Attempt, o.Absences, o.AbsentMS, o.RetryOf = 2, 3, 4499, "operation-1"
 		o.Failure, o.RequestID, o.Reversal, o.ProviderTransaction = payment.Declined, "req", true, "2025111100000000002"
 		o.RefundIDsSeen = []string{"2025111100000000003", "退款"}
 		o.Epoch, o.NextCheckAt, o.Checks, o.WatchedMS = 7, epochStart().Add(time.Minute), 3, 4500
@@ -314,6 +314,8 @@ func readCases() []ledgerCase {
 			}
 		}},
 		{"keys lead to the operations that they started", keysLead},
+		{"keys lead to the newest retry of what they started", keysLeadToRetries},
+		{"a list is of one environment or of all", listsAnEnvironment},
 		{"a journal is read in order, in parts, and verifies", journalInOrder},
 	}
 }
@@ -343,6 +345,37 @@ func keysLead(t *testing.T, b *book) {
 	}
 	if none, err := b.ledger.Claimed(t.Context(), nil); err != nil || len(none) != 0 {
 		t.Errorf("no keys: %+v, %v; want nothing", none, err)
+	}
+}
+
+// keysLeadToRetries: what was never sent is begun again as another operation, which the keys of the first find.
+func keysLeadToRetries(t *testing.T, b *book) {
+	t.Helper()
+	first := b.intent()
+	r := b.ended(t, b.stored(t, first), payment.Failed)
+	for range 2 {
+		again := begin(r, payment.KindPay, payment.Sending, func(x *payment.Record) {
+			x.Operation.RetryOf = first.Record.Operation.ID
+		})
+		r = b.stored(t, again)
+		held, err := b.ledger.Claimed(t.Context(), []outbound.ClaimKey{first.Claims[0].ClaimKey})
+		if err != nil || len(held) != 1 {
+			t.Fatalf("Claimed = %+v, %v; want one", held, err)
+		}
+		same(t, held[0], outbound.Held{Claim: first.Claims[0], Record: r})
+		r = b.ended(t, r, payment.Failed)
+	}
+}
+
+func listsAnEnvironment(t *testing.T, b *book) {
+	t.Helper()
+	b.begun(t)
+	b.begun(t, func(x *payment.Record) { x.Payment.Environment = company.Live })
+	for environment, want := range map[company.Environment]int{"": 2, company.Live: 1, company.Test: 1, "none": 0} {
+		page, err := b.ledger.List(t.Context(), outbound.Query{Company: b.company, Environment: environment, Limit: 10})
+		if err != nil || len(page.Payments) != want {
+			t.Errorf("%q: %d payments, %v; want %d", environment, len(page.Payments), err, want)
+		}
 	}
 }
 
