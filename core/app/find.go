@@ -136,7 +136,6 @@ func (a payments) neutral(
 	if err != nil {
 		return draft{}, err
 	}
-	form.Amount = asked
 	set, err := a.setOf(ctx, r)
 	if err != nil {
 		return draft{}, err

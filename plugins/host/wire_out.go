@@ -93,7 +93,7 @@ func voidToWire(r provider.VoidRequest) *providerv1.VoidRequest {
 func refundToWire(r provider.RefundRequest) *providerv1.RefundRequest {
 	return &providerv1.RefundRequest{
 		Call: callToWire(r.Call), Reference: referenceToWire(r.Reference), Amount: moneyToWire(r.Amount),
-		RefundIdsSeen: r.RefundIDsSeen,
+		RefundIdsSeen: r.RefundIDsSeen, Bare: r.Bare,
 	}
 }
 

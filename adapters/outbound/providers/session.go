@@ -126,6 +126,7 @@ func (s *session) Send(ctx context.Context, i outbound.Instruction) outbound.Ans
 	case payment.KindRefund:
 		return s.answered(ctx, i.Kind, s.lease.Refund(ctx, provider.RefundRequest{
 			Call: call, Reference: reference, Amount: amount, RefundIDsSeen: i.Operation.RefundIDsSeen,
+			Bare: !i.Operation.Reversal && i.Form.OrderNumber != "" && i.Form.TransactionID == "" && i.Form.Amount.IsZero(),
 		}))
 	}
 	return notSent(provider.ReasonUnsupported, "there is no such operation")

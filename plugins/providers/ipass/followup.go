@@ -60,7 +60,7 @@ func (p *Provider) Void(ctx context.Context, r provider.VoidRequest) provider.An
 // Refund gives a captured amount back, all of it or a part. The amount is always sent, so that a request that
 // arrives twice never gives back more than was meant.
 func (p *Provider) Refund(ctx context.Context, r provider.RefundRequest) provider.Answer {
-	if r.Amount == (provider.Money{}) {
+	if r.Bare && len(r.RefundIDsSeen) == 0 {
 		return p.printedSlip(ctx, r)
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.timeouts.FollowUp))

@@ -246,8 +246,8 @@ func TestPrintedSlip(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, answered(`"orderNumber":"`+orderID+`","voidDateTime":"2023-10-11 01:50:00"`))
 	p := open(t, g.URL, func(s *ipass.Settings) { s.RefundWithoutAmount = ipass.VoidSlip })
-	r := refundRequest(t, 0)
-	r.Amount = provider.Money{}
+	r := refundRequest(t, 229)
+	r.Bare = true
 	answer := p.Refund(t.Context(), r)
 	if sent := g.requests(); answer.Outcome() != provider.OutcomeApproved || len(sent) != 1 || sent[0].path != "/offline/void" ||
 		!strings.Contains(string(answer.Native().Body), "void_date_time") {

@@ -130,6 +130,8 @@ type RefundRequest struct {
 	Reference     Reference
 	Amount        Money
 	RefundIDsSeen []string
+	// Bare is true if the client's own request named the order and nothing else; Amount is then all that is left.
+	Bare bool
 }
 
 // SearchRequest asks what the provider knows.

@@ -94,6 +94,7 @@ func refundFromWire(r *providerv1.RefundRequest) RefundRequest {
 		Reference:     referenceFromWire(r.GetReference()),
 		Amount:        moneyFromWire(r.GetAmount()),
 		RefundIDsSeen: r.GetRefundIdsSeen(),
+		Bare:          r.GetBare(),
 	}
 }
 

@@ -816,6 +816,9 @@ type RefundRequest struct {
 	Amount *Money `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
 	// refund_ids_seen are the provider's refund ids known before this refund, to tell a new one apart.
 	RefundIdsSeen []string `protobuf:"bytes,4,rep,name=refund_ids_seen,json=refundIdsSeen,proto3" json:"refund_ids_seen,omitempty"`
+	// bare is true if the client's own request named the order and nothing else: neither an amount nor the provider's
+	// transaction. amount is then all that is left.
+	Bare          bool `protobuf:"varint,5,opt,name=bare,proto3" json:"bare,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -876,6 +879,13 @@ func (x *RefundRequest) GetRefundIdsSeen() []string {
 		return x.RefundIdsSeen
 	}
 	return nil
+}
+
+func (x *RefundRequest) GetBare() bool {
+	if x != nil {
+		return x.Bare
+	}
+	return false
 }
 
 // RefundResponse is the outcome of Refund.
@@ -1747,12 +1757,13 @@ const file_payrack_provider_v1_provider_proto_rawDesc = "" +
 	"\x04call\x18\x01 \x01(\v2\x19.payrack.provider.v1.CallR\x04call\x12<\n" +
 	"\treference\x18\x02 \x01(\v2\x1e.payrack.provider.v1.ReferenceR\treference\"C\n" +
 	"\fVoidResponse\x123\n" +
-	"\x06answer\x18\x01 \x01(\v2\x1b.payrack.provider.v1.AnswerR\x06answer\"\xd8\x01\n" +
+	"\x06answer\x18\x01 \x01(\v2\x1b.payrack.provider.v1.AnswerR\x06answer\"\xec\x01\n" +
 	"\rRefundRequest\x12-\n" +
 	"\x04call\x18\x01 \x01(\v2\x19.payrack.provider.v1.CallR\x04call\x12<\n" +
 	"\treference\x18\x02 \x01(\v2\x1e.payrack.provider.v1.ReferenceR\treference\x122\n" +
 	"\x06amount\x18\x03 \x01(\v2\x1a.payrack.provider.v1.MoneyR\x06amount\x12&\n" +
-	"\x0frefund_ids_seen\x18\x04 \x03(\tR\rrefundIdsSeen\"E\n" +
+	"\x0frefund_ids_seen\x18\x04 \x03(\tR\rrefundIdsSeen\x12\x12\n" +
+	"\x04bare\x18\x05 \x01(\bR\x04bare\"E\n" +
 	"\x0eRefundResponse\x123\n" +
 	"\x06answer\x18\x01 \x01(\v2\x1b.payrack.provider.v1.AnswerR\x06answer\"\x97\x02\n" +
 	"\rSearchRequest\x12-\n" +
