@@ -6,6 +6,7 @@ import (
 
 	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/failpoint"
+	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/native"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/outbound"
@@ -52,6 +53,10 @@ func (a *App) giveBack(
 	switch {
 	case s.Back(), s.Finding == payment.FindingNotFound && s.Complete && a.neverTaken(session, r), neverSent(r):
 		return a.noMore(a.decide(ctx, r, payment.Observed{At: later.At, Verdict: payment.VerdictGone, Evidence: s.Evidence}))
+	case s.Owed() && otherwise(r, s.Evidence):
+		// What the provider has is given back, not what an answer said: another amount would be refused for ever.
+		later.Evidence, later.NextAt = s.Evidence, later.At
+		return a.decide(ctx, r, later)
 	case s.Owed() && r.Payment.Captured+r.Payment.Authorized > 0:
 		return a.reverse(ctx, session, r, set)
 	case later.At.Sub(r.Operation.CreatedAt) > giveUpAfter:
@@ -60,6 +65,15 @@ func (a *App) giveBack(
 		}))
 	}
 	return a.noMore(a.decide(ctx, r, later))
+}
+
+// otherwise reports whether the provider's book has other amounts than the payment.
+func otherwise(r payment.Record, ev payment.Evidence) bool {
+	p, other := r.Payment, func(a money.Amount, units int64) bool {
+		return a.Currency == r.Payment.Amount.Currency && a.Units != units
+	}
+	return other(ev.Captured, p.Captured) && ev.Captured.Units >= p.Refunded ||
+		p.Captured == 0 && other(ev.Authorized, p.Authorized)
 }
 
 // neverSent reports whether nothing of the payment ever left: it was cancelled before a retry.
@@ -127,12 +141,12 @@ func (a *App) payer(
 func (a *App) perform(
 	ctx context.Context, session outbound.Session, r payment.Record, set credentialSet, kind payment.Kind, like payment.Operation,
 ) (payment.Record, bool, error) {
+	finished := a.running.begin(r.Payment.ID)
+	defer finished()
 	record, d, won, err := a.start(ctx, session, r, set, kind, like)
 	if err != nil || !won {
 		return payment.Record{}, false, err
 	}
-	finished := a.running.begin(r.Payment.ID)
-	defer finished()
 	failpoint.Hit("n")
 	if _, err := a.execute(ctx, session, record, d); err != nil {
 		return payment.Record{}, false, err

@@ -137,6 +137,10 @@ func (a *App) standing(ctx context.Context, r payment.Record, d draft) (inbound.
 		// The words of a provider that did not decide stay beside ours, and whoever asks pulls the next check forward.
 		a.pull(ctx, r)
 		return pending(r, outbound.Answer{Native: body}, d), nil
+	case p.State == payment.Voided && o.Epoch > 1 && (o.Kind == payment.KindPay || o.Kind == payment.KindConfirm):
+		// A search settled it after its own caller had left, and the company has given it back since: "paid" would be news, and
+		// no truth any more.
+		return a.reversing(r, d), nil
 	case len(body) > 0:
 		reply.Body = body
 		return reply, nil

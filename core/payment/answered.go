@@ -83,7 +83,8 @@ func done(r Record, ev Evidence, at time.Time) (Record, error) {
 	case KindCapture:
 		p.Captured, p.State = o.Amount.Units, Succeeded
 	case KindVoid:
-		p.State = Voided
+		// A charge that is taken and cancelled has been given back.
+		p.State, p.Refunded = Voided, p.Captured
 		if reversal {
 			p.State = Reversed
 		}

@@ -35,11 +35,14 @@ func begun(r Record, e Begun) (Record, error) {
 		return Record{}, fault.New(fault.Conflict, "operation_open", "another operation of this payment is still open")
 	}
 	p, o := r.Payment, e.Operation
-	if o.Payment != p.ID || o.Amount.Currency != p.Amount.Currency || o.Amount.Units <= 0 {
+	if o.Payment != p.ID || o.Amount.Currency != p.Amount.Currency {
 		return Record{}, fault.New(fault.Internal, "bad_intent", "the operation does not belong to the payment")
 	}
 	if err := follow(&p, o); err != nil {
 		return Record{}, err
+	}
+	if o.Amount.Units <= 0 {
+		return Record{}, exceeds("left")
 	}
 	return Record{Payment: p, Operation: sending(o, e.At)}, nil
 }

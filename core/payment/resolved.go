@@ -112,7 +112,7 @@ func gone(r Record, at time.Time) Record {
 	case Capturing:
 		p.State = Reversed
 	case Voiding:
-		p.State = Voided
+		p.State, p.Refunded = Voided, p.Captured
 	case Refunding:
 		p.Refunded, p.RefundReserved = p.Captured, 0
 		p.State = Refunded
@@ -137,9 +137,10 @@ func lapsed(r Record, at time.Time) Record {
 	case Capturing:
 		p.State, p.Failure = Failed, NotCharged
 	case Voiding:
-		p.State = Voided
+		p.State, p.Refunded = Voided, p.Captured
 	case Reversing:
 		p.State = Reversed
+		p.Refunded, p.RefundReserved = p.Captured, 0
 		if p.Captured == 0 {
 			p.Authorized = 0
 		}
@@ -175,7 +176,9 @@ func observed(r Record, e Observed) (Record, error) {
 	r.Operation.NextCheckAt = e.NextAt
 	s := &r.Payment.State
 	switch {
-	case e.Verdict == VerdictOpen && (*s == RequiresAction || *s == Reversing || *s == Authorized):
+	case e.Verdict == VerdictOpen && *s == Reversing:
+		hold(&r, e.Evidence)
+	case e.Verdict == VerdictOpen && (*s == RequiresAction || *s == Authorized):
 	case *s == RequiresAction && e.Verdict == VerdictLapsed, *s == Authorized && e.Verdict == VerdictLapsed:
 		*s = Expired
 	case *s == RequiresAction && e.Verdict == VerdictNotDone:

@@ -23,9 +23,9 @@ const (
 // faultsOf are how often things go wrong in one seed, per mille. They are drawn per seed, so that some seeds have none of a kind
 // and others much: rare combinations would never meet otherwise.
 type faultsOf struct {
-	lost, silent, late, garbled, declined, notSent, wrongAmount, redelivered, undecided int
-	searchFails, down, commitFails, commitDoubt, kill                                   int
-	unique                                                                              bool
+	lost, silent, late, garbled, declined, notSent, wrongAmount, wrongAnswer, redelivered, undecided int
+	searchFails, down, commitFails, commitDoubt, kill                                                int
+	unique                                                                                           bool
 }
 
 // book is the provider: its own record of what it took and gave back. It is outside of everything that is killed, and the referee.
@@ -340,6 +340,9 @@ func (s session) Send(ctx context.Context, i outbound.Instruction) outbound.Answ
 	// Only what the provider tells apart by its order id survives being delivered twice; a refund has no id of ours.
 	if i.Kind == payment.KindPay && b.faults.unique && w.chance("redelivered", f.redelivered) {
 		answer = b.land(i) // a proxy below us sent it twice, and brings the second answer
+	}
+	if answer.Known == payment.KnownApproved && i.Kind == payment.KindPay && w.chance("wrong amount in the answer", f.wrongAnswer) {
+		answer.Evidence.Captured.Units += 9
 	}
 	if w.chance("answer lost", f.silent) {
 		return s.silence(ctx, i)

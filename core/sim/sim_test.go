@@ -74,7 +74,7 @@ func drawFaults(w *world) *faultsOf {
 		return w.rng.IntN(most)
 	}
 	return &faultsOf{
-		lost: p(300), silent: p(400), late: p(300), garbled: p(300), declined: p(200), notSent: p(200), wrongAmount: p(80),
+		lost: p(300), silent: p(400), late: p(300), garbled: p(300), declined: p(200), notSent: p(200), wrongAmount: p(80), wrongAnswer: p(60),
 		redelivered: p(200), undecided: p(200), searchFails: p(500), down: p(200), commitFails: p(100), commitDoubt: p(120),
 		kill: p(400), unique: w.rng.IntN(2) == 0,
 	}

@@ -36,7 +36,9 @@ func newGateway(env *sandbox.Env) *gateway {
 		byID:         map[int64]string{},
 		byToken:      map[string]string{},
 		nonces:       newNonces(),
-		servers:      &http.Client{Timeout: serverCall},
+		servers: &http.Client{Timeout: serverCall, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // what the merchant's server answered is what counts
+		}},
 	}
 	g.orders.All(func(_ string, o order) { g.index(o) })
 	g.reservations.All(func(key string, r reservation) { g.byToken[r.Token] = key })
