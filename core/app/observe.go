@@ -51,7 +51,7 @@ func (a *App) giveBack(
 	ctx context.Context, session outbound.Session, r payment.Record, set credentialSet, s payment.Sight, later payment.Observed,
 ) (payment.Record, bool, error) {
 	switch {
-	case s.Back(), s.Finding == payment.FindingNotFound && s.Complete && a.neverTaken(session, r), neverSent(r):
+	case s.Back(), a.neverTaken(session, r) && untouched(s), neverSent(r):
 		return a.noMore(a.decide(ctx, r, payment.Observed{At: later.At, Verdict: payment.VerdictGone, Evidence: s.Evidence}))
 	case s.Owed() && otherwise(r, s.Evidence):
 		// What the provider has is given back, not what an answer said: another amount would be refused for ever.
@@ -80,6 +80,12 @@ func otherwise(r payment.Record, ev payment.Evidence) bool {
 func neverSent(r payment.Record) bool {
 	o := r.Operation
 	return o.Kind == payment.KindPay && o.State == payment.OperationFailed && o.Failure == payment.NotSent
+}
+
+// untouched reports whether the provider has taken nothing of a request that only a confirm of ours could take.
+func untouched(s payment.Sight) bool {
+	return s.Finding == payment.FindingAwaitingPayer || s.Finding == payment.FindingPayerApproved ||
+		s.Finding == payment.FindingNotFound && s.Complete
 }
 
 // neverTaken reports whether nothing was ever sent that takes money: the payer was asked, and cancelled before a confirm.

@@ -71,7 +71,7 @@ func mutants() []mutant {
 		one("a mismatch is kept", resolve,
 			"	case p.State == payment.Mismatch:\n", "	case p.State == payment.Mismatch && p.Version > 1000:\n"),
 		one("reversing is believed, not proven", observe,
-			"	case s.Back(), s.Finding ==", "	case s.Finding != payment.FindingNothing, s.Finding =="),
+			"	case s.Back(), a.neverTaken", "	case s.Finding != payment.FindingNothing, a.neverTaken"),
 	}
 }
 
