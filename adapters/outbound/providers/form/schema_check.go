@@ -80,6 +80,15 @@ func (s *schema) collect(e *jsonschema.ValidationError, p *problems) {
 		return
 	}
 	at, n := s.place(e.InstanceLocation)
+	if beside, ok := e.ErrorKind.(*kind.DependentRequired); ok {
+		// One column demands others beside it: these are missing, like any that is required.
+		for _, name := range beside.Missing {
+			if here := at.with(name); !p.within(here) {
+				p.missing(here)
+			}
+		}
+		return
+	}
 	code, detail := judge(e.ErrorKind)
 	switch code {
 	case "", codeMissing: // told before, from the walker
@@ -141,8 +150,6 @@ func judge(k jsonschema.ErrorKind) (code, detail string) {
 		return codeRange, "must be more than " + decimal(k.Want)
 	case *kind.ExclusiveMaximum:
 		return codeRange, "must be less than " + decimal(k.Want)
-	case *kind.DependentRequired:
-		return codeFormat, "needs other columns beside it"
 	case *kind.Format:
 		return codeFormat, formatDetail(k.Want)
 	case *kind.Enum, *kind.Const, *kind.Not:
