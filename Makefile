@@ -28,6 +28,10 @@ FUZZTIME ?= 30s
 SEEDS ?= 20000
 FIRST ?= 1
 BENCH_FLAGS ?=
+CHAOS_PAYMENTS ?= 3000
+CHAOS_MUTANTS ?=
+CHAOS_FLAGS ?=
+CHAOS_PROVIDERS := payrack-provider-ipass payrack-provider-linepay
 
 # Tools are pinned here and installed below .tools/, one folder for each version. They stay out of go.mod,
 # because everybody who imports the plugin SDK inherits that list.
@@ -128,6 +132,15 @@ fuzz: ## every fuzz target for FUZZTIME (30s) each
 bench: build plugins ## what a payment costs, beside a bare call and a hand-written service (BENCH_FLAGS=-help)
 	$(GO) build $(BUILD_FLAGS) -o $(BIN)/bench ./deployments/bench
 	@$(BIN)/bench -payrack $(BIN)/payrack -plugins $(BIN)/plugins -out deployments/bench/results $(BENCH_FLAGS)
+
+.PHONY: chaos
+chaos: build ## the money is right when anything is killed; CHAOS_PAYMENTS=3000, CHAOS_MUTANTS=1 plants bugs, CHAOS_FLAGS=-help (minutes)
+	@GO='$(GO)' $(CI_DIR)/plugins.sh 1.0.1 $(BIN)/chaos/plugins-1.0.1 $(CHAOS_PROVIDERS) >/dev/null
+	@GO='$(GO)' $(CI_DIR)/plugins.sh 1.0.2 $(BIN)/chaos/plugins-1.0.2 $(CHAOS_PROVIDERS) >/dev/null
+	@GO='$(GO)' $(CI_DIR)/failpoints.sh
+	$(GO) build $(BUILD_FLAGS) -tags failpoint -o $(BIN)/chaos/payrack-failpoint ./cmd/payrack
+	$(GO) build $(BUILD_FLAGS) -o $(BIN)/chaos/chaos ./deployments/chaos
+	@$(BIN)/chaos/chaos -payments $(CHAOS_PAYMENTS) $(if $(CHAOS_MUTANTS),-mutants deployments/chaos/mutants) $(CHAOS_FLAGS)
 
 ##@ Other
 

@@ -67,6 +67,10 @@ type Plugins struct {
 	// RunDir holds the sockets of running plugins; empty is a private folder in the system's temporary
 	// folder. Keep it short, at most 50 bytes: a socket's path is limited.
 	RunDir string `koanf:"run_dir"`
+	// RequireReport installs a new release only with a signed conformance report of it.
+	RequireReport bool `koanf:"require_report"`
+	// ReportKeys are files with the Ed25519 public keys (PEM) whose reports are believed.
+	ReportKeys []string `koanf:"report_keys"`
 	// Settings by plugin name, as the plugin's own schema describes them.
 	Settings map[string]any `koanf:"settings"`
 	// Limits by plugin name: max_duration, landing_max and search_lag_max. They can only lower what the plugin declares.
@@ -176,11 +180,12 @@ func Default() Config {
 		Database: Database{URL: "payrack-data/payrack.db"},
 		Keys:     KeyFiles{Dir: "payrack-keys"},
 		Plugins: Plugins{
-			Dir:      "plugins",
-			StoreDir: "payrack-data/releases",
-			RunDir:   "",
-			Settings: map[string]any{},
-			Limits:   map[string]any{},
+			Dir:        "plugins",
+			StoreDir:   "payrack-data/releases",
+			RunDir:     "",
+			ReportKeys: []string{},
+			Settings:   map[string]any{},
+			Limits:     map[string]any{},
 		},
 		Log:       Log{Level: "info", Format: "json"},
 		Limits:    Limits{RequestsPerSecond: 5000, Burst: 5000, FailedTokensPerMinute: 60},

@@ -12,6 +12,13 @@ func (c Config) rooted(folder string) Config {
 			*path = filepath.Join(folder, *path)
 		}
 	}
+	keys := make([]string, len(c.Plugins.ReportKeys)) // a copy: the slice may be another configuration's too
+	for i, key := range c.Plugins.ReportKeys {
+		if keys[i] = key; key != "" && !filepath.IsAbs(key) {
+			keys[i] = filepath.Join(folder, key)
+		}
+	}
+	c.Plugins.ReportKeys = keys
 	path, known := c.sqlitePath()
 	if c.Postgres() || !known || path == "" || filepath.IsAbs(path) || strings.HasPrefix(path, ":memory:") {
 		return c

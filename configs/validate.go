@@ -143,6 +143,15 @@ func (c Config) plugins(ps *Errors) {
 	if len(c.Plugins.RunDir) > runDirLength {
 		add("plugins.run_dir", fmt.Sprintf("is longer than %d characters", runDirLength), "a socket's path is limited: choose a shorter folder, or leave it empty")
 	}
+	if c.Plugins.RequireReport && len(c.Plugins.ReportKeys) == 0 {
+		add("plugins.report_keys", "names no key, and plugins.require_report demands reports",
+			"name the files with the public keys of those who verify plugins (openssl pkey -in key.pem -pubout -out key.pub)")
+	}
+	for i, key := range c.Plugins.ReportKeys {
+		if key == "" {
+			add(fmt.Sprintf("plugins.report_keys.%d", i), "is empty", "name a file with an Ed25519 public key in PEM")
+		}
+	}
 	name := regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 	for plugin, settings := range c.Plugins.Settings {
 		if !name.MatchString(plugin) {

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -84,7 +82,16 @@ type resource struct {
 }
 
 func (c *cli) resourceCommand(r resource) *cobra.Command {
-	group := &cobra.Command{Use: r.name, Short: r.short, Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
+	group := r.group()
+	group.AddCommand(c.addCommand(r), c.listCommand(r))
+	return group
+}
+
+func (r resource) group() *cobra.Command {
+	return &cobra.Command{Use: r.name, Short: r.short, Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
+}
+
+func (c *cli) addCommand(r resource) *cobra.Command {
 	var at adminFlags
 	add := &cobra.Command{
 		Use: "add", Short: "Add a " + r.name, Args: cobra.NoArgs,
@@ -110,6 +117,11 @@ func (c *cli) resourceCommand(r resource) *cobra.Command {
 	}
 	r.flags(add)
 	at.add(add)
+	return add
+}
+
+func (c *cli) listCommand(r resource) *cobra.Command {
+	var at adminFlags
 	var company string
 	list := &cobra.Command{
 		Use: "list", Short: "List them", Args: cobra.NoArgs,
@@ -135,8 +147,7 @@ func (c *cli) resourceCommand(r resource) *cobra.Command {
 	}
 	list.Flags().StringVar(&company, "company", "", "only those of this company")
 	at.add(list)
-	group.AddCommand(add, list)
-	return group
+	return list
 }
 
 func objects(list any) ([]map[string]any, error) {
@@ -189,62 +200,6 @@ func (c *cli) storeCommand() *cobra.Command {
 				required([2]string{"company", company}, [2]string{"id", id}, [2]string{"name", name})
 		},
 	})
-}
-
-func (c *cli) credentialCommand() *cobra.Command {
-	var company, store, kind, environment, file string
-	return c.resourceCommand(resource{
-		name: "credential", plural: "credentials", short: "Provider accounts of companies and stores",
-		columns: []column{
-			{"company", "company_id"},
-			{"store", "store_id"},
-			{"type", "type"},
-			{"environment", "environment"},
-			{"account", "account"},
-			{"wire", "wire"},
-			{"revision", "revision"},
-			{"updated at", "updated_at"},
-		},
-		flags: func(cmd *cobra.Command) {
-			cmd.Flags().StringVar(&company, "company", "", "company id")
-			cmd.Flags().StringVar(&store, "store", "0", "store; 0 is the company's own set")
-			cmd.Flags().StringVar(&kind, "type", "", "payment type, as payrack plugin list shows them")
-			cmd.Flags().StringVar(&environment, "environment", "", "live or test")
-			cmd.Flags().StringVar(&file, "file", "-", "JSON object of the set; - reads it from stdin, so that it is in no history")
-		},
-		body: func(cmd *cobra.Command) (map[string]any, error) {
-			if err := required([2]string{"company", company}, [2]string{"type", kind}, [2]string{"environment", environment}); err != nil {
-				return nil, err
-			}
-			set, err := readSet(cmd.InOrStdin(), file)
-			if err != nil {
-				return nil, err
-			}
-			return map[string]any{
-				"company_id": company, "store_id": store, "type": kind, "environment": environment, "set": set,
-			}, nil
-		},
-	})
-}
-
-// readSet reads a credential set. Its text appears in no error.
-func readSet(stdin io.Reader, file string) (json.RawMessage, error) {
-	var (
-		text []byte
-		err  error
-	)
-	if file == "-" {
-		text, err = io.ReadAll(io.LimitReader(stdin, 64<<10))
-	} else {
-		text, err = os.ReadFile(file) //nolint:gosec // the operator names the file
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the credential set: %w", err)
-	}
-	if !json.Valid(text) {
-		return nil, usagef("the credential set is no JSON object")
-	}
-	return text, nil
 }
 
 func (c *cli) clientCommand() *cobra.Command {

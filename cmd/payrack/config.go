@@ -54,12 +54,18 @@ func (c *cli) configCommand() *cobra.Command {
 	group := &cobra.Command{Use: "config", Short: "Look at the configuration", Args: cobra.NoArgs, RunE: needsSubcommand}
 	check := &cobra.Command{
 		Use:   "check",
-		Short: "Report every mistake at once; exit code 3 if there is one",
+		Short: "Report every mistake at once; exit code 3 if there is one. What is allowed and risky is told on stderr",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := loadConfig(cmd)
 			if err != nil {
 				return err
+			}
+			if _, err := openReports(loaded.Plugins); err != nil {
+				return err
+			}
+			for _, w := range loaded.Warnings() {
+				_, _ = fmt.Fprintf(c.errOut, "warning: %s\n", w)
 			}
 			c.say("the configuration is good (%s, %s)", loaded.Environment, loaded.HTTP.Addr)
 			return nil

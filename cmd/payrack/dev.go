@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -55,7 +56,7 @@ func (c *cli) devCommand() *cobra.Command {
 	f.StringVar(&o.plugins, "plugins", "", "folder of the payrack-provider-* binaries (default bin/plugins)")
 	f.StringVar(&o.database, "database-url", "", "postgres://… instead of SQLite in the data folder")
 	f.StringVar(&o.config, "config", "", "configuration file for what dev leaves open: limits, recovery, plugins.limits, plugins.settings (default none)")
-	f.StringArrayVar(&o.gateways, "gateway", nil, "NAME=URL: let a plugin use another gateway than the sandbox (repeatable)")
+	f.StringArrayVar(&o.gateways, "gateway", nil, "NAME=URL: let a plugin use another gateway than the sandbox, or any gateway if the sandbox does not play it (repeatable)")
 	f.BoolVar(&o.sandboxProcess, "sandbox-process", false, "run the sandbox as a process of its own that survives a killed core")
 	o.log.add(cmd, "info")
 	return cmd
@@ -106,6 +107,10 @@ func (c *cli) dev(ctx context.Context, o devOptions, log *slog.Logger, serving f
 	settings, err := devSettings(box.url, gateways)
 	if err != nil {
 		return err
+	}
+	for _, name := range unplayed(gateways) {
+		log.InfoContext(ctx, "the sandbox does not play this provider: its live and test endpoints are what --gateway says",
+			slog.String("provider", name), slog.String("gateway", gateways[name]))
 	}
 	if settings, err = overlay(base, settings); err != nil {
 		return err
@@ -196,12 +201,15 @@ func devConfig(c configs.Config, o devOptions, public net.Addr, plugins string) 
 	return c
 }
 
+// providerName is what stands behind payrack-provider-.
+var providerName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
 func readGateways(flags []string) (map[string]string, error) {
 	all := map[string]string{}
 	for _, f := range flags {
 		name, address, ok := strings.Cut(f, "=")
 		u, err := url.Parse(address)
-		if !ok || name == "" || err != nil || u.Host == "" {
+		if !ok || !providerName.MatchString(name) || err != nil || u.Host == "" {
 			return nil, usagef("--gateway %q: write it as name=http://127.0.0.1:9000", f)
 		}
 		if _, twice := all[name]; twice {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -191,23 +192,33 @@ func accountName(set json.RawMessage, member string) string {
 	return fmt.Sprint(members[member])
 }
 
-// devSettings lead every plugin that the sandbox plays to it, and the named ones to their own gateway.
+// devSettings lead every plugin that the sandbox plays to it, and the named ones to their own gateway. A provider that the
+// sandbox does not play gets the settings that the SDK and its scaffold use for addresses.
 func devSettings(sandboxURL string, gateways map[string]string) (map[string]json.RawMessage, error) {
 	all := map[string]json.RawMessage{}
-	known := map[string]bool{}
+	for name, address := range gateways {
+		settings, err := json.Marshal(map[string]any{"endpoints": map[string]string{"live": address, "test": address}})
+		if err != nil {
+			return nil, fmt.Errorf("lead %s to its gateway: %w", name, err)
+		}
+		all[name] = settings
+	}
 	for _, d := range dialects.All() {
-		known[d.Name] = true
 		all[d.Name] = d.Settings(sandboxURL)
 		if address, ok := gateways[d.Name]; ok {
 			all[d.Name] = d.GatewaySettings(address)
 		}
 	}
-	for name := range gateways {
-		if !known[name] {
-			return nil, usagef("--gateway names %q, which the sandbox does not play: nothing says how to lead it elsewhere", name)
-		}
-	}
 	return all, nil
+}
+
+// unplayed are the providers with a gateway of their own that the sandbox does not know: new ones, or misspelt.
+func unplayed(gateways map[string]string) []string {
+	names := slices.Sorted(maps.Keys(gateways))
+	for _, d := range dialects.All() {
+		names = slices.DeleteFunc(names, func(name string) bool { return name == d.Name })
+	}
+	return names
 }
 
 // adminToken signs a token for the admin plane: no company, no other scope.

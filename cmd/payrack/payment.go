@@ -28,13 +28,16 @@ type paymentView struct {
 
 func (c *cli) paymentCommand() *cobra.Command {
 	group := &cobra.Command{Use: "payment", Short: "Payments of a company, through the public plane", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
-	group.AddCommand(c.paymentListCommand(), c.paymentShowCommand())
+	group.AddCommand(c.paymentCreateCommand(), c.paymentListCommand(), c.paymentShowCommand(), c.paymentExplainCommand())
+	for _, u := range followUps() {
+		group.AddCommand(c.followUpCommand(u))
+	}
 	return group
 }
 
-// publicPlane gets a token for reading and returns the plane.
-func publicPlane(ctx context.Context, o tokenOptions) (*caller, error) {
-	o.scope = "search"
+// publicPlane gets a token with the scopes and returns the plane.
+func publicPlane(ctx context.Context, o tokenOptions, scope string) (*caller, error) {
+	o.scope = scope
 	got, err := clientToken(ctx, o)
 	if err != nil {
 		return nil, err
@@ -63,7 +66,7 @@ func (c *cli) paymentListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List payments, newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			plane, err := publicPlane(cmd.Context(), o)
+			plane, err := publicPlane(cmd.Context(), o, "search")
 			if err != nil {
 				return err
 			}
@@ -112,7 +115,7 @@ func (c *cli) paymentShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show ID", Short: "Show one payment", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			plane, err := publicPlane(cmd.Context(), o)
+			plane, err := publicPlane(cmd.Context(), o, "search")
 			if err != nil {
 				return err
 			}
@@ -120,24 +123,82 @@ func (c *cli) paymentShowCommand() *cobra.Command {
 			if err := plane.ask(cmd.Context(), http.MethodGet, "/v2/payments/"+url.PathEscape(args[0]), nil, &p); err != nil {
 				return err
 			}
-			t := table{}
-			for _, member := range []string{
-				"id", "state", "failure", "type", "store_id", "order_number", "amount", "authorized", "captured", "refunded",
-				"provider", "provider_transaction_id", "provider_code", "plugin_version", "is_test", "created_at", "updated_at",
-				"next_check_at",
-			} {
-				value, ok := p[member]
-				if !ok {
-					continue
-				}
-				if money, ok := value.(map[string]any); ok {
-					value = fmt.Sprintf("%v %v", money["amount"], money["currency"])
-				}
-				t.add(strings.ReplaceAll(member, "_", " "), cell(value))
-			}
-			return c.print(p, t)
+			return c.printPayment(p)
 		},
 	}
 	o.addPublic(cmd)
 	return cmd
+}
+
+func (c *cli) paymentExplainCommand() *cobra.Command {
+	var at adminFlags
+	var language string
+	cmd := &cobra.Command{
+		Use: "explain ID", Short: "Tell the story of a payment from its journal, through the admin plane", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			plane, err := at.plane()
+			if err != nil {
+				return err
+			}
+			path := "/admin/v1/payments/" + url.PathEscape(args[0]) + "/explain?" + url.Values{"lang": {language}}.Encode()
+			var s storyView
+			if err := plane.ask(cmd.Context(), http.MethodGet, path, nil, &s); err != nil {
+				return err
+			}
+			return c.printStory(s)
+		},
+	}
+	cmd.Flags().StringVar(&language, "lang", "en", "en or zh-TW")
+	at.add(cmd)
+	return cmd
+}
+
+func (c *cli) printStory(s storyView) error {
+	if c.output == "json" {
+		return c.print(s, table{})
+	}
+	for _, line := range s.Summary {
+		c.say("%s", line)
+	}
+	c.say("")
+	for _, step := range s.Steps {
+		c.say("%3d  %s  %s", step.N, step.At.UTC().Format("2006-01-02 15:04:05.000"), step.State)
+		c.say("     %s", step.Text)
+		if len(step.Details) > 0 {
+			c.say("     %s", strings.Join(step.Details, "; "))
+		}
+	}
+	c.say("")
+	c.say("%s", s.Promise)
+	c.say("%s", s.Next)
+	return nil
+}
+
+// printPayment prints a payment of the public plane.
+func (c *cli) printPayment(p map[string]any) error {
+	t := table{}
+	for _, member := range []string{
+		"id", "state", "failure", "type", "store_id", "order_number", "order_id", "amount", "authorized", "captured", "refunded", "action",
+		"provider", "provider_transaction_id", "provider_code", "decline_code", "mandate_id", "plugin_version", "is_test",
+		"authorization_ends_at", "created_at", "updated_at", "next_check_at",
+	} {
+		value, ok := p[member]
+		if !ok {
+			continue
+		}
+		inner, object := value.(map[string]any)
+		switch {
+		case object && member == "action":
+			for _, part := range []string{"web_url", "app_url", "expires_at"} {
+				if told, ok := inner[part]; ok {
+					t.add("payer opens, "+strings.ReplaceAll(part, "_", " "), cell(told))
+				}
+			}
+			continue
+		case object:
+			value = fmt.Sprintf("%v %v", inner["amount"], inner["currency"])
+		}
+		t.add(strings.ReplaceAll(member, "_", " "), cell(value))
+	}
+	return c.print(p, t)
 }

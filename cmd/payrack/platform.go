@@ -33,6 +33,7 @@ func (p *Platform) Run(ctx context.Context, serving func() error) error {
 	failed := make(chan error, len(p.planes))
 	var work sync.WaitGroup
 	work.Go(func() { p.watcher.Run(ctx) })
+	work.Go(func() { p.deliveries.Run(ctx) })
 	// The sign of life goes on until the last request is answered: without it other replicas take its calls over.
 	alive, rest := context.WithCancel(context.WithoutCancel(ctx))
 	defer rest()

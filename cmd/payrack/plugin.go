@@ -64,6 +64,7 @@ func (c *cli) pluginCommand() *cobra.Command {
 
 func (c *cli) pluginInstallCommand() *cobra.Command {
 	var at adminFlags
+	var report string
 	cmd := &cobra.Command{
 		Use: "install PATH", Short: "Install a provider binary that lies on the server; it takes no traffic yet", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -71,12 +72,20 @@ func (c *cli) pluginInstallCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("find %s: %w", args[0], err)
 			}
+			body := map[string]string{"path": path}
+			if report != "" {
+				text, err := readReport(report)
+				if err != nil {
+					return err
+				}
+				body["report"] = string(text)
+			}
 			plane, err := at.plane()
 			if err != nil {
 				return err
 			}
 			var made map[string]any
-			if err := plane.ask(cmd.Context(), http.MethodPost, "/admin/v1/plugins/releases", map[string]string{"path": path}, &made); err != nil {
+			if err := plane.ask(cmd.Context(), http.MethodPost, "/admin/v1/plugins/releases", body, &made); err != nil {
 				return err
 			}
 			if err := c.show([]map[string]any{made}, made, []column{
@@ -88,6 +97,7 @@ func (c *cli) pluginInstallCommand() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&report, "report", "", "its signed conformance report, as payrack plugin verify --report --sign-key writes it")
 	at.add(cmd)
 	return cmd
 }

@@ -99,7 +99,7 @@ func pluginFiles(dir string) ([]string, error) {
 	}
 	var all []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), pluginPrefix) && !e.IsDir() {
+		if strings.HasPrefix(e.Name(), pluginPrefix) && !strings.HasSuffix(e.Name(), reportSuffix) && !e.IsDir() {
 			all = append(all, filepath.Join(dir, e.Name()))
 		}
 	}
@@ -172,7 +172,11 @@ func (p *Platform) install(ctx context.Context, path string) (release.Release, e
 	if err != nil {
 		return release.Release{}, fmt.Errorf("find %s: %w", path, err)
 	}
-	r, err := p.Core.Plugins().Install(ctx, inbound.InstallPlugin{Path: absolute, Actor: systemActor})
+	report, err := reportBeside(absolute)
+	if err != nil {
+		return release.Release{}, err
+	}
+	r, err := p.Core.Plugins().Install(ctx, inbound.InstallPlugin{Path: absolute, Actor: systemActor, Report: report})
 	if isCode(err, "version_taken") {
 		return r, refusedf("%s differs from the binary that was installed under its version: a release never changes; build it with another version (make plugins VERSION=x.y.z), or put the old file back", path)
 	}

@@ -65,9 +65,13 @@ type Platform struct {
 	watcher *configstore.Watcher
 	// recovery drives what has no caller.
 	recovery *jobs.Recovery
-	planes  []plane
-	ready   readiness
-	traffic traffic
+	// notifier tells companies of their payments, driven by deliveries; audit reads the evidence.
+	notifier   *app.Notifier
+	deliveries *jobs.Deliveries
+	audit      *app.Audit
+	planes     []plane
+	ready      readiness
+	traffic    traffic
 	// leave is when shutdown.grace is over; zero before the end began.
 	leave  time.Time
 	closed atomic.Bool
@@ -131,9 +135,14 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 		return p, fmt.Errorf("set up the providers: %w", err)
 	}
 
+	judge, err := openReports(w.Config.Plugins)
+	if err != nil {
+		return p, err
+	}
 	p.Core, err = app.New(app.Options{
 		Ledger: p.Telemetry.Ledger(p.Store.Ledger()), Providers: p.Telemetry.Providers(plugged), Runtime: plugged,
 		Releases: p.Store.Releases(), Directory: p.Store.Directory(), Secrets: p.Keys.Secrets, Signer: p.Keys.Signer,
+		Reports: judge,
 		Journal: p.Store.Journal(), Mandates: p.Store.Mandates(), SealKey: p.Keys.Seals,
 		Clock: system.Clock{}, IDs: ids, Boot: boot, TokenLifetime: w.Config.Tokens.Lifetime.Std(),
 		SendMargin: w.Config.Recovery.SendMargin.Std(), FinalMargin: w.Config.Recovery.FinalMargin.Std(),
@@ -149,6 +158,9 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 		Recovery: p.Core.Recovery(), Log: w.Log, Fence: every, Resolve: every,
 	}); err != nil {
 		return p, fmt.Errorf("set up the recovery: %w", err)
+	}
+	if err := p.wireEvidence(w); err != nil {
+		return p, err
 	}
 	if p.watcher, err = configstore.New(configstore.Options{
 		Directory: p.Core.Directory(), Log: w.Log, Interval: w.Config.Directory.ReloadInterval.Std(),
@@ -225,7 +237,8 @@ func (p *Platform) publicHandler() (http.Handler, error) {
 func (p *Platform) adminHandler() (http.Handler, error) {
 	return adminapi.New(adminapi.Options{
 		Access: p.Core.Access(), Directory: p.Core.Directory(), Records: p.Core.Records(), Recovery: p.Core.Recovery(), Log: p.log,
-		Plugins:   watchedPlugins{Plugins: p.Core.Plugins(), moved: p.measure},
+		Plugins:  watchedPlugins{Plugins: p.Core.Plugins(), moved: p.measure},
+		Webhooks: p.notifier.Webhooks(), Deliveries: p.notifier.Deliveries(), Audit: p.audit,
 		Catalogue: p.Core.Catalogue(), Runtime: p.runtime,
 		Metrics: p.Telemetry.MetricsHandler(), MetricsOpen: p.config.Admin.MetricsOpen, Pprof: p.config.Admin.Pprof,
 		TraceID: telemetry.TraceID, Middleware: p.Telemetry.Middleware("admin"),

@@ -17,7 +17,7 @@ import (
 // DefaultSendMargin is what an intent may wait before its call begins.
 const DefaultSendMargin = 10 * time.Second
 
-// Options are what the core needs. Every port is required.
+// Options are what the core needs. Every port is required but Reports.
 type Options struct {
 	Ledger    outbound.Ledger
 	Journal   outbound.Journal
@@ -31,6 +31,8 @@ type Options struct {
 	Signer    outbound.Signer
 	Clock     outbound.Clock
 	IDs       outbound.IDs
+	// Reports judges the conformance reports of new releases; nil takes releases without one and looks at none.
+	Reports outbound.Reports
 	// Boot names this life of the process; a later life fences what this one leaves open.
 	Boot string
 	// TokenLifetime of access tokens, one hour if zero.

@@ -2,12 +2,12 @@ package app
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/journal"
+	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/core/webhook"
 	"github.com/payrack/payrack/ports/inbound"
 	"github.com/payrack/payrack/ports/outbound"
@@ -118,46 +118,54 @@ func (d deliveries) events(
 	ctx context.Context, entries []journal.Placed, listening map[company.ID][]webhook.Endpoint,
 ) ([]webhook.Delivery, error) {
 	var all []webhook.Delivery
-	now := d.Clock.Now()
 	for _, e := range entries {
 		id, ok := paymentOf(e.Stream)
 		if !ok {
 			continue
 		}
-		t, err := read(e.Entry)
+		some, err := d.eventsOf(ctx, e.Entry, id, listening)
 		if err != nil {
 			return nil, err
 		}
-		if t.Company == "" { // an entry of an older program
-			r, err := d.Ledger.Load(ctx, "", id)
-			if err != nil {
-				return nil, err
-			}
-			t.Company = r.Payment.Company
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// eventsOf are the deliveries of an entry: one for each endpoint of the company that wants it.
+func (d deliveries) eventsOf(
+	ctx context.Context, e journal.Entry, id payment.ID, listening map[company.ID][]webhook.Endpoint,
+) ([]webhook.Delivery, error) {
+	t, err := read(e)
+	if err != nil {
+		return nil, err
+	}
+	typ := t.change().Type()
+	if typ == "" {
+		return nil, nil
+	}
+	if t.Company == "" { // an entry of an older program
+		r, err := d.Ledger.Load(ctx, "", id)
+		if err != nil {
+			return nil, err
 		}
-		typ := t.change().Type()
-		wanted := slices.Collect(func(yield func(webhook.Endpoint) bool) {
-			for _, one := range listening[t.Company] {
-				if typ != "" && one.Wants(typ, t.At) && !yield(one) {
-					return
-				}
-			}
-		})
-		if len(wanted) == 0 {
-			continue
-		}
-		if again, err := d.repeats(ctx, e.Entry, t, typ); err != nil || again {
-			if err != nil {
-				return nil, err
-			}
-			continue
-		}
-		for _, one := range wanted {
+		t.Company = r.Payment.Company
+	}
+	now := d.Clock.Now()
+	var all []webhook.Delivery
+	for _, one := range listening[t.Company] {
+		if one.Wants(typ, t.At) {
 			all = append(all, webhook.Delivery{
 				ID: webhook.IDOf(one.ID, id, e.N), Endpoint: one.ID, Company: t.Company, Payment: id, N: e.N, Type: typ,
 				At: t.At, State: webhook.Pending, Since: now, NextAt: now,
 			})
 		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if again, err := d.repeats(ctx, e, t, typ); err != nil || again {
+		return nil, err
 	}
 	return all, nil
 }
@@ -187,6 +195,9 @@ const (
 
 // DeliverDue sends what is due, until nothing is, or only attempts that hang are left.
 func (d deliveries) DeliverDue(ctx context.Context) (int, error) {
+	if ctx.Err() != nil {
+		return 0, d.end(ctx)
+	}
 	all, err := d.Endpoints.Endpoints(ctx, "")
 	if err != nil {
 		return 0, err
@@ -220,13 +231,18 @@ func (d deliveries) DeliverDue(ctx context.Context) (int, error) {
 		case <-wait.C:
 			return sent, d.record(ctx)
 		case <-ctx.Done():
-			d.work.Wait()
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
-			defer cancel()
-			return sent, d.record(last)
+			return sent, d.end(ctx)
 		}
 		wait.Stop()
 	}
+}
+
+// end waits for what is on its way, which ends with its context, and records it.
+func (d deliveries) end(ctx context.Context) error {
+	d.work.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	return d.record(last)
 }
 
 // claim takes as many as may be on their way beside those that are.
@@ -335,4 +351,3 @@ func (d deliveries) record(ctx context.Context) error {
 	}
 	return err
 }
-

@@ -23,7 +23,7 @@ func (a payments) whileDown(ctx context.Context, c inbound.Native, down error) (
 		return inbound.Reply{}, down
 	}
 	promises, _ := t.Find(catalogue.Pay)
-	d := draft{command: c, described: t, promises: promises}
+	d := draft{command: c, described: t, promises: promises, unread: true}
 	wanted := payment.Record{
 		Payment: payment.Payment{
 			Company: c.Principal.Company, Environment: c.Environment, Store: storeOf(c), Type: t.Name, Provider: t.Provider,
@@ -49,6 +49,12 @@ func (a payments) whileDown(ctx context.Context, c inbound.Native, down error) (
 		if err != nil {
 			return inbound.Reply{}, err
 		}
+		if c.Neutral != nil && len(held) > 0 && otherTerms(held[0].Record, c) {
+			v, p := c.Neutral.Values, &wanted.Payment
+			p.Account, p.OrderNumber, p.Amount, p.Capture = held[0].Record.Payment.Account, v.OrderNumber, v.Amount, v.Capture == nil || *v.Capture
+			wanted.Operation.Amount = v.Amount
+			return inbound.Reply{}, mismatched(held[0].Record, wanted)
+		}
 		if len(held) > 0 {
 			return a.repeated(ctx, noSession{}, held, wanted, mine, d)
 		}
@@ -67,6 +73,14 @@ func (a payments) whileDown(ctx context.Context, c inbound.Native, down error) (
 		return inbound.Reply{}, err
 	}
 	return a.taken(ctx, r.Payment.ID, d)
+}
+
+// otherTerms reports whether a neutral request that cannot be written into columns now means another payment than the one
+// that its key started.
+func otherTerms(held payment.Record, c inbound.Native) bool {
+	p, v := held.Payment, c.Neutral.Values
+	return p.Type != c.Type || p.OrderNumber != v.OrderNumber || p.Amount != v.Amount || p.Store != storeOf(c) ||
+		p.Capture != (v.Capture == nil || *v.Capture)
 }
 
 // described is a payment type as the installed providers describe it.

@@ -19,6 +19,8 @@ type draft struct {
 	set       credentialSet
 	described catalogue.Type
 	promises  catalogue.Operation
+	// unread says that the request was not read in full, because its provider is down: it is never sent.
+	unread bool
 	// mandate is our id of the stored approval that is charged, if there is one.
 	mandate string
 }
@@ -35,6 +37,9 @@ func (a *App) draft(ctx context.Context, session outbound.Session, k catalogue.K
 	form, err := a.form(session, k, c)
 	if err != nil {
 		return draft{}, err
+	}
+	if c.Neutral != nil && c.Neutral.Mandate != "" {
+		form.MandateID = string(c.Neutral.Mandate) // it is this very one that is checked, not whichever the token leads to
 	}
 	promises, _ := session.Type().Find(k)
 	set, err := a.credentials(ctx, c, session.Type(), form)

@@ -65,7 +65,7 @@ func (a *App) result(
 ) (payment.Record, outbound.Change, []byte, error) {
 	if answer.Known == payment.KnownNothing && r.Operation.Kind == payment.KindPay && leadsToConfirm(d.described) {
 		// No money moves before a confirm, and nobody has the address at which the payer would approve.
-		answer.Known, answer.Native = payment.KnownNotSent, nil
+		answer.Known, answer.Native, answer.Reason = payment.KnownNotSent, nil, noPage
 	}
 	event := payment.Answered{
 		At: a.Clock.Now(), Operation: r.Operation.ID, Epoch: r.Operation.Epoch, Known: answer.Known, Evidence: answer.Evidence,

@@ -73,21 +73,10 @@ func keyed(kind payment.Kind, d draft) error {
 func (a payments) proceed(
 	ctx context.Context, session outbound.Session, r payment.Record, kind payment.Kind, d draft,
 ) (inbound.Reply, error) {
-	keys := a.claimKeys(r.Payment, kind, d)
 	for range followTries {
-		// The payment was read before its keys: whoever uses them after this look moves its version.
-		var like payment.Operation
-		if len(keys) > 0 {
-			held, err := a.Ledger.Claimed(ctx, keys)
-			if err != nil {
-				return inbound.Reply{}, err
-			}
-			wanted := r
-			wanted.Operation.Kind, wanted.Operation.Amount = kind, wantedAmount(r.Payment, kind, d.form.Amount)
-			mine := a.claims(wanted, d)
-			if like.RetryOf = unsent(held, mine); len(held) > 0 && like.RetryOf == "" {
-				return a.repeated(ctx, session, held, wanted, mine, d)
-			}
+		like, reply, answered, err := a.before(ctx, session, r, kind, d)
+		if err != nil || answered {
+			return reply, err
 		}
 		change, err := a.begin(ctx, r, kind, d, like)
 		if err != nil {
@@ -102,6 +91,30 @@ func (a payments) proceed(
 		}
 	}
 	return inbound.Reply{}, inProgress(string(r.Payment.ID))
+}
+
+// before looks whether the same request began an operation already. Answered says that reply is what it hears; else like
+// names the first try, if that one was never sent. The payment was read before its keys: whoever uses them after this look
+// moves its version.
+func (a payments) before(
+	ctx context.Context, session outbound.Session, r payment.Record, kind payment.Kind, d draft,
+) (like payment.Operation, reply inbound.Reply, answered bool, err error) {
+	keys := a.claimKeys(r.Payment, kind, d)
+	if len(keys) == 0 {
+		return like, reply, false, nil
+	}
+	held, err := a.Ledger.Claimed(ctx, keys)
+	if err != nil || len(held) == 0 {
+		return like, reply, false, err
+	}
+	wanted := r
+	wanted.Operation.Kind, wanted.Operation.Amount = kind, wantedAmount(r.Payment, kind, d.form.Amount)
+	mine := a.claims(wanted, d)
+	if like.RetryOf = unsent(held, mine); like.RetryOf != "" {
+		return like, reply, false, nil
+	}
+	reply, err = a.repeated(ctx, session, held, wanted, mine, d)
+	return like, reply, true, err
 }
 
 // unsent is the operation that the same request began before and that was never sent, so that it may begin again; empty if
@@ -227,12 +240,19 @@ func (a payments) confirm(ctx context.Context, c inbound.Native) (inbound.Reply,
 	for range followTries {
 		if r.Operation.Kind == payment.KindConfirm && r.Payment.State != payment.RequiresAction {
 			session.Close()
+			if r.Operation.Open() {
+				began(ctx, pending(r, outbound.Answer{}, d))
+			}
 			if err := a.running.wait(ctx, r.Payment.ID); err != nil {
 				return pending(r, outbound.Answer{}, d), nil //nolint:nilerr // the confirm that runs has the answer
 			}
 			return a.fromRow(ctx, r, d)
 		}
-		change, err := a.begin(ctx, r, payment.KindConfirm, d, payment.Operation{})
+		like, reply, answered, err := a.before(ctx, session, r, payment.KindConfirm, d)
+		if err != nil || answered {
+			return reply, err
+		}
+		change, err := a.begin(ctx, r, payment.KindConfirm, d, like)
 		if err != nil {
 			return inbound.Reply{}, about(err, r)
 		}

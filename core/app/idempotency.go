@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/payrack/payrack/core/catalogue"
@@ -85,13 +85,14 @@ func (a payments) repeated(
 	ctx context.Context, session outbound.Session, held []outbound.Held, wanted payment.Record, mine []outbound.Claim, d draft,
 ) (inbound.Reply, error) {
 	first := held[0]
-	for _, h := range held {
-		if h.Claim.Operation != first.Claim.Operation {
-			return inbound.Reply{}, &fault.Error{
-				Kind: fault.Mismatch, Code: "conflicting_keys", Payment: string(first.Claim.Payment),
-				Message: "the Idempotency-Key and the request id belong to two different requests; look both up before you charge again",
-			}
+	// Before any comparison: of two requests one differs always, and which one is not the point.
+	if slices.ContainsFunc(held, func(h outbound.Held) bool { return h.Claim.Operation != first.Claim.Operation }) {
+		return inbound.Reply{}, &fault.Error{
+			Kind: fault.Mismatch, Code: "conflicting_keys", Payment: string(first.Claim.Payment),
+			Message: "the Idempotency-Key and the request id belong to two different requests; look both up before you charge again",
 		}
+	}
+	for _, h := range held {
 		for _, c := range mine {
 			if c.ClaimKey == h.Claim.ClaimKey && c.Fingerprint != h.Claim.Fingerprint {
 				return inbound.Reply{}, mismatched(h.Record, wanted)
@@ -137,7 +138,9 @@ func (a payments) joined(
 ) (inbound.Reply, error) {
 	// Who waits must not hold a place at the provider.
 	session.Close()
-	began(ctx, pending(r, outbound.Answer{}, d))
+	if r.Operation.Open() {
+		began(ctx, pending(r, outbound.Answer{}, d)) // whoever does not wait hears that; what has ended is told as it ended
+	}
 	if err := a.running.wait(ctx, r.Payment.ID); err != nil {
 		return inbound.Reply{}, &fault.Error{
 			Kind: fault.Conflict, Code: "request_in_progress", Payment: string(r.Payment.ID), RetryAfter: retryAfter,
@@ -149,7 +152,7 @@ func (a payments) joined(
 		// Its key is taken, so it may have been sent.
 		return pending(r, outbound.Answer{}, d), nil //nolint:nilerr // see above
 	}
-	if now.Operation.Kind == payment.KindPay && now.Payment.State == payment.Failed && now.Payment.Failure == payment.NotSent {
+	if !d.unread && now.Operation.Kind == payment.KindPay && now.Payment.State == payment.Failed && now.Payment.Failure == payment.NotSent {
 		return a.retry(ctx, now, key, d)
 	}
 	return a.standing(ctx, now, d)
@@ -166,11 +169,13 @@ func (a payments) retry(
 		return inbound.Reply{}, err
 	}
 	defer session.Close()
+	// This time's credential is the one that a search will need.
+	r.Payment.CredentialRef = d.set.ref
 	o, err := a.operation(ctx, r.Payment, d, payment.KindPay, r.Payment.Amount)
 	if err != nil {
 		return inbound.Reply{}, err
 	}
-	o.OrderID, o.RetryOf = retryID(r, d), r.Operation.RetryOf
+	o.OrderID, o.RetryOf = a.retryID(r, d), r.Operation.RetryOf
 	if o.RetryOf == "" {
 		o.RetryOf = r.Operation.ID
 	}
@@ -179,8 +184,6 @@ func (a payments) retry(
 	if err != nil {
 		return inbound.Reply{}, err
 	}
-	// This time's credential is the one that a search will need.
-	next.Payment.CredentialRef = d.set.ref
 	change := chainedWith(next, "payment.sending", now, d.asked)
 	change.Version, change.NewOperation = r.Payment.Version, true
 	finished := a.running.begin(r.Payment.ID)
@@ -192,21 +195,19 @@ func (a payments) retry(
 		return inbound.Reply{}, notRecorded(err)
 	case committed.Loss == outbound.LostOrder:
 		return a.taken(ctx, committed.Payment, d)
+	case committed.Loss == outbound.LostAttempt:
+		// Another payment of the order was sent since, and ended: the order id of this one is used up for good.
+		return inbound.Reply{}, &fault.Error{
+			Kind: fault.Conflict, Code: "not_charged", Payment: string(r.Payment.ID),
+			Message: "this payment was never sent and never will be, because the order was paid or tried with another request since; " +
+				"look the order up, and start a new payment with a new request id",
+		}
 	case committed.Loss != outbound.NoLoss:
 		// Another request of the same kind was faster.
 		finished()
 		return a.joined(ctx, session, r, key, d)
 	}
 	return a.execute(ctx, session, change.Record, d)
-}
-
-// retryID is the order id of a retry. What was certainly never sent keeps its id; a redirect whose answer was lost may
-// have left one at the provider under that id, which nobody can pay.
-func retryID(r payment.Record, d draft) string {
-	if leadsToConfirm(d.described) {
-		return orderID(r.Payment) + "-r" + strconv.FormatInt(r.Payment.Version, 10)
-	}
-	return r.Operation.OrderID
 }
 
 // notRecorded is the error of an intent that could not be made durable. Nothing was sent for this request; an

@@ -36,7 +36,7 @@ func (a *App) observe(
 		return a.noMore(a.decide(ctx, r, later))
 	case payment.Failed:
 		// On the watch list: a charge that turns up after "not charged" is given back, and somebody must know.
-		if s.Owed() && (s.Evidence.Captured.Units > 0 || s.Evidence.Authorized.Units > 0) {
+		if s.Owed(r.Payment) && (s.Evidence.Captured.Units > 0 || s.Evidence.Authorized.Units > 0) {
 			return a.decide(ctx, r, payment.OrphanFound{At: now, Evidence: s.Evidence})
 		}
 	case payment.Sending, payment.Capturing, payment.Voiding, payment.Refunding, payment.Succeeded, payment.Unknown,
@@ -51,13 +51,13 @@ func (a *App) giveBack(
 	ctx context.Context, session outbound.Session, r payment.Record, set credentialSet, s payment.Sight, later payment.Observed,
 ) (payment.Record, bool, error) {
 	switch {
-	case s.Back(), a.neverTaken(session, r) && untouched(s), neverSent(r):
+	case s.Back(r.Payment), a.neverTaken(session, r) && untouched(s):
 		return a.noMore(a.decide(ctx, r, payment.Observed{At: later.At, Verdict: payment.VerdictGone, Evidence: s.Evidence}))
-	case s.Owed() && otherwise(r, s.Evidence):
+	case s.Owed(r.Payment) && otherwise(r, s.Evidence):
 		// What the provider has is given back, not what an answer said: another amount would be refused for ever.
 		later.Evidence, later.NextAt = s.Evidence, later.At
 		return a.decide(ctx, r, later)
-	case s.Owed() && r.Payment.Captured+r.Payment.Authorized > 0:
+	case s.Owed(r.Payment) && (r.Payment.Captured > 0 || r.Payment.Authorized > 0):
 		return a.reverse(ctx, session, r, set)
 	case later.At.Sub(r.Operation.CreatedAt) > giveUpAfter:
 		return a.noMore(a.decide(ctx, r, payment.GaveUp{
@@ -70,10 +70,11 @@ func (a *App) giveBack(
 // otherwise reports whether the provider's book has other amounts than the payment.
 func otherwise(r payment.Record, ev payment.Evidence) bool {
 	p, other := r.Payment, func(a money.Amount, units int64) bool {
-		return a.Currency == r.Payment.Amount.Currency && a.Units != units
+		return a.Currency == r.Payment.Amount.Currency && a.Units != units && a.Units >= 0
 	}
 	return other(ev.Captured, p.Captured) && ev.Captured.Units >= p.Refunded ||
-		p.Captured == 0 && other(ev.Authorized, p.Authorized)
+		p.Captured == 0 && other(ev.Authorized, p.Authorized) ||
+		other(ev.Refunded, p.Refunded) && ev.Refunded.Units > p.Refunded && ev.Refunded.Units <= p.Captured
 }
 
 // neverSent reports whether nothing of the payment ever left: it was cancelled before a retry.
@@ -88,9 +89,12 @@ func untouched(s payment.Sight) bool {
 		s.Finding == payment.FindingNotFound && s.Complete
 }
 
-// neverTaken reports whether nothing was ever sent that takes money: the payer was asked, and cancelled before a confirm.
+// neverTaken reports whether nothing was ever sent that takes money: the payer was asked, and the company cancelled before a
+// confirm left.
 func (a *App) neverTaken(session outbound.Session, r payment.Record) bool {
-	return r.Operation.Kind == payment.KindPay && r.Payment.Captured == 0 && r.Payment.Authorized == 0 && leadsToConfirm(session.Type())
+	o := r.Operation
+	unconfirmed := o.Kind == payment.KindPay || o.Kind == payment.KindConfirm && o.Failure == payment.NotSent
+	return unconfirmed && r.Payment.Captured == 0 && r.Payment.Authorized == 0 && leadsToConfirm(session.Type())
 }
 
 // reverse gives back by a void or a refund, whichever fits, the other one after a refusal. Each try is an operation of its

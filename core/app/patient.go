@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/ports/inbound"
 )
 
@@ -21,6 +22,12 @@ func (a payments) patient(
 	}
 	done, started := make(chan result, 1), make(chan inbound.Reply, 1)
 	a.background.Go(func() {
+		broke := result{err: fault.New(fault.Internal, "internal", "the request broke inside the platform; look up what became of it before you send it again")}
+		defer func() {
+			if recover() != nil { // nobody above this goroutine could keep one request's bug from ending the process
+				done <- broke
+			}
+		}()
 		reply, err := do(withStarted(context.WithoutCancel(ctx), started), c)
 		done <- result{reply, err}
 	})
@@ -44,6 +51,11 @@ type startedKey struct{}
 
 func withStarted(ctx context.Context, started chan<- inbound.Reply) context.Context {
 	return context.WithValue(ctx, startedKey{}, started)
+}
+
+// unheard is a context for work that goes on by itself: the client does not wait for it.
+func unheard(ctx context.Context) context.Context {
+	return context.WithValue(ctx, startedKey{}, nil)
 }
 
 // began tells a waiting client which payment its request became.

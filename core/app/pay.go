@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/company"
@@ -85,7 +84,9 @@ func (a payments) intent(ctx context.Context, id payment.ID, attempt int, d draf
 	if err != nil {
 		return outbound.Change{}, err
 	}
-	o.OrderID = orderID(p)
+	if o.OrderID, err = a.orderID(ctx, p); err != nil {
+		return outbound.Change{}, err
+	}
 	r, err := payment.Begin(p, o, now)
 	if err != nil {
 		return outbound.Change{}, err
@@ -94,15 +95,6 @@ func (a payments) intent(ctx context.Context, id payment.ID, attempt int, d draf
 	change.NewOperation = true
 	change.Claims = a.claims(r, d)
 	return change, nil
-}
-
-// orderID is the order number that the provider is told: another one for each attempt, so that a search never takes an
-// earlier attempt's charge for this one's.
-func orderID(p payment.Payment) string {
-	if p.Attempt <= 1 {
-		return p.OrderNumber
-	}
-	return p.OrderNumber + "-" + strconv.Itoa(p.Attempt)
 }
 
 // operation is one call that may be sent until its deadline.
@@ -115,10 +107,11 @@ func (a *App) operation(
 		SendDeadline: a.Clock.Now().Add(d.promises.MaxDuration + a.SendMargin),
 		Release:      releaseOf(d.described), TraceID: d.command.TraceID,
 	}
-	if d.set.ref != "" {
+	if p.CredentialRef != "" {
 		return o, nil
 	}
-	// Without its own credential a crash could never be resolved; it is erased when the payment is settled.
+	// A payment without a stored credential could never be resolved after a crash; this one is erased when the payment is
+	// settled.
 	sealed, err := a.Secrets.Seal(ctx, requestCredential(p, o.ID), d.set.plain)
 	if err != nil {
 		return payment.Operation{}, err

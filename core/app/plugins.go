@@ -30,15 +30,35 @@ func (a plugins) Install(ctx context.Context, c inbound.InstallPlugin) (release.
 	case err != nil && fault.KindOf(err) != fault.NotFound:
 		return release.Release{}, err
 	}
+	status, err := a.judged(ctx, described, c.Report, err == nil)
+	if err != nil {
+		return release.Release{}, err
+	}
 	kept, err := a.Runtime.Keep(ctx, described)
 	if err != nil {
 		return release.Release{}, err
 	}
-	kept.Status, kept.InstalledAt, kept.InstalledBy = release.Installed, a.Clock.Now(), c.Actor
+	kept.Status, kept.InstalledAt, kept.InstalledBy = status, a.Clock.Now(), c.Actor
 	if err := a.App.Options.Releases.Add(ctx, kept); err != nil {
 		return release.Release{}, err
 	}
 	return a.App.Options.Releases.Get(ctx, kept.Name, kept.Version)
+}
+
+// judged is the status that a release gets by its conformance report. One that is installed already came in under the
+// rules of its day: a demand that was made since does not take it away.
+func (a plugins) judged(ctx context.Context, r release.Release, report []byte, known bool) (release.Status, error) {
+	if a.Reports == nil || known && report == nil {
+		return release.Installed, nil
+	}
+	proven, err := a.Reports.Judge(ctx, r, report)
+	if err != nil {
+		return "", err
+	}
+	if proven {
+		return release.Verified, nil
+	}
+	return release.Installed, nil
 }
 
 // Activate moves the traffic of a provider to a release.

@@ -60,6 +60,9 @@ func (a *App) reply(r payment.Record, answer outbound.Answer, body []byte, d dra
 	return pending(r, answer, d), nil
 }
 
+// noPage is the reason of a redirect that gave no address: whatever was sent, nobody can pay.
+const noPage = "no_page"
+
 // notSent is the error for an operation that certainly moved nothing.
 func notSent(p payment.Payment, answer outbound.Answer) error {
 	f := &fault.Error{
@@ -70,6 +73,9 @@ func notSent(p payment.Payment, answer outbound.Answer) error {
 	case "invalid":
 		f.Kind, f.Code, f.RetryAfter = fault.Invalid, "refused_by_provider_rules", 0
 		f.Message = "the request breaks a rule of the provider and was not sent: " + answer.Detail
+	case noPage:
+		f.Message = "the provider gave no payment page and nothing was charged; send the same request again later, " +
+			"or use a new order number if this goes on"
 	case "unsupported":
 		f.Kind, f.Code, f.RetryAfter = fault.Unsupported, "unsupported", 0
 		if stableWord.MatchString(answer.Evidence.Code) {
@@ -104,16 +110,25 @@ func (a *App) fromRow(ctx context.Context, r payment.Record, d draft) (inbound.R
 		// Another operation follows this one already. What it left is read by the request's own keys.
 		if keys := a.claimKeys(r.Payment, r.Operation.Kind, d); len(keys) > 0 {
 			held, err := a.Ledger.Claimed(ctx, keys)
-			if err == nil && len(held) > 0 && held[0].Record.Operation.ID == r.Operation.ID {
+			// That may be a later try of this very request.
+			if err == nil && len(held) > 0 && (held[0].Record.Operation.ID == r.Operation.ID || held[0].Claim.Operation == firstTry(r.Operation)) {
 				return a.standing(ctx, held[0].Record, d)
 			}
 		}
-		if stored.Payment.State.Promise() != payment.NotPaid {
+		if stored.Payment.State.Promise() != payment.NotPaid || stored.Payment.Failure == payment.NotSent {
 			return pending(stored, outbound.Answer{}, d), nil
 		}
 		return a.reversing(stored, d), nil
 	}
 	return a.standing(ctx, stored, d)
+}
+
+// firstTry is the operation that a request began first: the one that holds its keys.
+func firstTry(o payment.Operation) payment.OperationID {
+	if o.RetryOf != "" {
+		return o.RetryOf
+	}
+	return o.ID
 }
 
 // standing is the answer that an operation gives now to the request that started it.
@@ -146,13 +161,18 @@ func (a *App) standing(ctx context.Context, r payment.Record, d draft) (inbound.
 		return reply, nil
 	case o.State == payment.OperationFailed && o.Failure == payment.NotSent:
 		return inbound.Reply{}, notSent(p, outbound.Answer{})
-	case o.State == payment.OperationFailed:
-		return a.notDone(r, d)
-	case p.State == payment.Review:
+	case o.State != payment.OperationFailed && p.State == payment.Review:
 		return pending(r, outbound.Answer{}, d), nil
 	}
 	// A search settled it, and the provider's record does not give an answer in its own shape.
-	reply.Body = settledBody(r, d)
+	then, err := a.asSettled(ctx, r)
+	if err != nil {
+		return pending(r, outbound.Answer{}, d), nil //nolint:nilerr // it was sent: what cannot be read is asked for again
+	}
+	if o.State == payment.OperationFailed {
+		return a.notDone(then, d)
+	}
+	reply.Body = settledBody(then, d)
 	return reply, nil
 }
 

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/payrack/payrack/core/catalogue"
@@ -20,94 +19,13 @@ const (
 	// of a provider's outage must not be a stampede.
 	maxResolving  = 64
 	maxPerAccount = 8
+	// maxWaiting is how many claimed payments of one account may wait for their turn, maxPatience how long: behind that the
+	// claim may be another replica's. What does not wait is due again when its claim ends.
+	maxWaiting  = 16
+	maxPatience = claimLease / 2
 	// maxSteps bounds what one claim may do; what is left is due again.
 	maxSteps = 8
 )
-
-// watching is what this process life knows about the payments that it asks about.
-type watching struct {
-	mu       sync.Mutex
-	running  int
-	accounts map[string]int
-	// last is when an operation was looked at, on the wall and the monotonic clock both.
-	last map[payment.OperationID]time.Time
-	// pulled is when a payment was pulled forward.
-	pulled map[payment.ID]time.Time
-}
-
-// enter takes a place for a payment of an account; ok is false if all are taken.
-func (w *watching) enter(p payment.Payment) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.accounts == nil {
-		w.accounts = map[string]int{}
-	}
-	key := p.Provider + "\x00" + p.Account
-	if w.running >= maxResolving || w.accounts[key] >= maxPerAccount {
-		return false
-	}
-	w.running++
-	w.accounts[key]++
-	return true
-}
-
-func (w *watching) leave(p payment.Payment) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	key := p.Provider + "\x00" + p.Account
-	w.running--
-	if w.accounts[key]--; w.accounts[key] == 0 {
-		delete(w.accounts, key)
-	}
-}
-
-func (w *watching) free() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return maxResolving - w.running
-}
-
-// watched is the time that was really watched since the last look at an operation, as far as it lies behind the send
-// deadline: the smaller of what the wall clock and the monotonic clock say, so that a clock that is set forward makes
-// nothing final.
-func (w *watching) watched(o payment.Operation, now time.Time) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.last == nil {
-		w.last = map[payment.OperationID]time.Time{}
-	}
-	before, ok := w.last[o.ID]
-	w.last[o.ID] = now
-	if len(w.last) > 100_000 {
-		clear(w.last) // what is forgotten is only watched again
-	}
-	if !ok {
-		return 0
-	}
-	wall := now.Round(0)
-	behind := wall.Sub(o.SendDeadline)
-	return max(0, min(now.Sub(before), wall.Sub(before.Round(0)), behind))
-}
-
-func (w *watching) forget(id payment.OperationID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.last, id)
-}
-
-// may reports whether a payment may be pulled forward now.
-func (w *watching) may(id payment.ID, now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.pulled == nil || len(w.pulled) > 10_000 {
-		w.pulled = map[payment.ID]time.Time{}
-	}
-	if before, ok := w.pulled[id]; ok && now.Sub(before) < outbound.PullPause {
-		return false
-	}
-	w.pulled[id] = now
-	return true
-}
 
 // ResolveDue claims what is due, asks the providers and does what follows, in the background.
 func (a recovery) ResolveDue(ctx context.Context) (int, error) {
@@ -122,13 +40,15 @@ func (a recovery) ResolveDue(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	for _, r := range due {
+		leave, ok := a.watching.queue(r.Payment)
+		if !ok {
+			continue
+		}
 		a.background.Go(func() {
-			for !a.watching.enter(r.Payment) {
-				select {
-				case <-a.closing:
-					return
-				case <-time.After(100 * time.Millisecond):
-				}
+			entered := a.turn(r.Payment)
+			leave()
+			if !entered {
+				return
 			}
 			defer a.watching.leave(r.Payment)
 			a.resolve(context.WithoutCancel(ctx), r, false)
@@ -137,13 +57,28 @@ func (a recovery) ResolveDue(ctx context.Context) (int, error) {
 	return len(due), nil
 }
 
+// turn waits for a place for a claimed payment; false if none became free in time.
+func (a *App) turn(p payment.Payment) bool {
+	for until := a.Clock.Now().Add(maxPatience); !a.watching.enter(p); {
+		if !a.Clock.Now().Before(until) {
+			return false
+		}
+		select {
+		case <-a.closing:
+			return false
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return true
+}
+
 // pull asks about a payment now instead of at its next check: somebody waits for it. At most once in outbound.PullPause.
 func (a *App) pull(ctx context.Context, r payment.Record) {
 	if r.Operation.State == payment.OperationSending || !a.watching.may(r.Payment.ID, a.Clock.Now()) ||
 		!a.watching.enter(r.Payment) {
 		return
 	}
-	ctx = context.WithoutCancel(ctx)
+	ctx = unheard(context.WithoutCancel(ctx))
 	a.background.Go(func() {
 		defer a.watching.leave(r.Payment)
 		claimed, err := a.Ledger.Due(ctx, outbound.DueQuery{Boot: a.Boot, Payment: r.Payment.ID, Limit: 1, Lease: claimLease})
@@ -181,6 +116,9 @@ func (a *App) step(ctx context.Context, r payment.Record, pulled bool) (next pay
 		return a.overdue(ctx, r)
 	case p.State == payment.Mismatch:
 		return a.decide(ctx, r, payment.ReverseWanted{At: now, By: "policy"})
+	case p.State == payment.Reversing && neverSent(r):
+		// Nothing has to be asked, and what could be asked with may be erased.
+		return a.noMore(a.decide(ctx, r, payment.Observed{At: now, Verdict: payment.VerdictGone}))
 	case p.State == payment.Unknown && now.Sub(o.CreatedAt) >= a.DecisionAfter:
 		pay, _ := a.typeOf(p).Find(catalogue.Pay)
 		switch a.policyOf(p, pay.Attended) {
@@ -299,7 +237,11 @@ func (a *App) settleReply(
 	ctx context.Context, session outbound.Session, r payment.Record, next *payment.Record, found outbound.Findings,
 ) error {
 	o := &next.Operation
-	if o.Open() || next.Payment.State == payment.Reversing {
+	if o.Open() {
+		return nil
+	}
+	if next.Payment.State == payment.Reversing {
+		o.SealedReply = nil // "not paid" was promised: the words of a provider that did not decide are no answer any more
 		return nil
 	}
 	field := storedReply(next.Payment, o.ID)
@@ -336,8 +278,18 @@ func (a *App) blind(ctx context.Context, r payment.Record, pulled bool, cause er
 			At: now, Operation: r.Operation.ID, Epoch: r.Operation.Epoch, Verdict: payment.VerdictOpen, KeepAbsences: true, Pulled: pulled,
 		}))
 	}
+	old := now.Sub(r.Operation.CreatedAt) > giveUpAfter
 	switch r.Payment.State {
 	case payment.RequiresAction, payment.Reversing, payment.Authorized:
+		switch {
+		case old && r.Payment.State == payment.Reversing:
+			return a.noMore(a.decide(ctx, r, payment.GaveUp{
+				At: now, Operation: r.Operation.ID, Epoch: r.Operation.Epoch, Reason: "the provider could not be asked for seven days",
+			}))
+		case old && r.Payment.State == payment.RequiresAction:
+			// Nothing was taken, and without a confirm of ours nothing ever will be.
+			return a.noMore(a.decide(ctx, r, payment.Observed{At: now, Verdict: payment.VerdictLapsed}))
+		}
 		return a.noMore(a.decide(ctx, r, payment.Observed{
 			At: now, Verdict: payment.VerdictOpen, NextAt: now.Add(payment.PayerDelay(now.Sub(r.Operation.CreatedAt))),
 		}))

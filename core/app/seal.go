@@ -81,6 +81,9 @@ func (a recovery) Review(ctx context.Context, c inbound.ReviewPayment) (payment.
 	if err != nil {
 		return payment.Record{}, about(err, r)
 	}
+	if r.Operation.Open() {
+		next.Operation.SealedReply = nil // the provider never decided; from now on the state speaks
+	}
 	change := chainedWith(next, "payment.reviewed", e.At, func(b *fact) {
 		b.text("actor", c.Actor)
 		b.text("approver", c.Approver)

@@ -36,9 +36,9 @@ func Judge(r Record, s Sight, w Window, at time.Time, watched time.Duration) Sea
 	case KindPay, KindConfirm:
 		e.Verdict, absent = charge(r, s)
 	case KindCapture:
-		e.Verdict, absent = captured(s)
+		e.Verdict, absent = captured(r, s)
 	case KindVoid:
-		e.Verdict, absent = voided(s)
+		e.Verdict, absent = voided(r, s)
 	case KindRefund:
 		e.Verdict, absent = refunded(r, s)
 	}
@@ -75,8 +75,10 @@ func charge(r Record, s Sight) (v Verdict, absent bool) {
 	switch s.Finding {
 	case FindingFound:
 		switch {
-		case gaveBackAll(ev):
+		case gaveBackAll(r.Payment, ev):
 			return VerdictGone, false
+		case r.Payment.State == Reversing:
+			return VerdictDone, false // held or taken, it is given back
 		case r.Payment.Capture && ev.Captured.Units == 0 && !ev.Captured.IsZero() && ev.Authorized.Units > 0:
 			return VerdictOpen, false // held, and about to be taken
 		}
@@ -93,11 +95,11 @@ func charge(r Record, s Sight) (v Verdict, absent bool) {
 	return VerdictOpen, false
 }
 
-func captured(s Sight) (v Verdict, absent bool) {
+func captured(r Record, s Sight) (v Verdict, absent bool) {
 	switch s.Finding {
 	case FindingFound:
 		switch {
-		case gaveBackAll(s.Evidence):
+		case gaveBackAll(r.Payment, s.Evidence):
 			return VerdictGone, false
 		case s.Evidence.Captured.Units > 0:
 			return VerdictDone, false
@@ -110,10 +112,10 @@ func captured(s Sight) (v Verdict, absent bool) {
 	return VerdictOpen, false
 }
 
-func voided(s Sight) (v Verdict, absent bool) {
+func voided(r Record, s Sight) (v Verdict, absent bool) {
 	switch s.Finding {
 	case FindingFound:
-		if gaveBackAll(s.Evidence) {
+		if gaveBackAll(r.Payment, s.Evidence) {
 			return VerdictGone, false
 		}
 		return VerdictOpen, true
@@ -141,19 +143,27 @@ func refunded(r Record, s Sight) (v Verdict, absent bool) {
 	return VerdictOpen, false
 }
 
-// gaveBackAll reports whether everything that was taken has been given back.
-func gaveBackAll(ev Evidence) bool {
-	return ev.Refunded.Units > 0 && ev.Refunded.Units >= ev.Captured.Units
+// gaveBackAll reports whether everything that was taken has been given back. A record that does not say what was taken is
+// held against what we know of it, or else against what was asked.
+func gaveBackAll(p Payment, ev Evidence) bool {
+	taken := ev.Captured.Units
+	if ev.Captured.IsZero() {
+		taken = p.Captured
+		if taken == 0 {
+			taken = p.Amount.Units
+		}
+	}
+	return ev.Refunded.Units > 0 && ev.Refunded.Units >= taken
 }
 
 // Owed reports whether the provider still has money of a payment that was promised "not paid".
-func (s Sight) Owed() bool {
-	return s.Finding == FindingFound && !gaveBackAll(s.Evidence)
+func (s Sight) Owed(p Payment) bool {
+	return s.Finding == FindingFound && !gaveBackAll(p, s.Evidence)
 }
 
 // Back reports whether the provider has nothing of the payment any more.
-func (s Sight) Back() bool {
-	return s.Finding == FindingEnded || (s.Finding == FindingFound && gaveBackAll(s.Evidence))
+func (s Sight) Back(p Payment) bool {
+	return s.Finding == FindingEnded || (s.Finding == FindingFound && gaveBackAll(p, s.Evidence))
 }
 
 // PayerDelay is when to look again after a payer who has been asked to act, age after that: every few seconds while the

@@ -54,6 +54,11 @@ func searched(r Record, e Searched) (Record, error) {
 		}
 		return done(r, ev, e.At)
 	case VerdictNotDone:
+		if (o.Kind == KindPay || o.Kind == KindConfirm) && (r.Payment.Captured > 0 || r.Payment.Authorized > 0) {
+			// Money was seen, and now nothing is found: whose it was is for people to understand.
+			r.Payment.State, o.NextCheckAt = Review, never
+			return r, nil
+		}
 		return undone(r, NotCharged, e.Evidence, e.At), nil
 	case VerdictGone:
 		return gone(r, e.At), nil
@@ -178,6 +183,10 @@ func observed(r Record, e Observed) (Record, error) {
 	switch {
 	case e.Verdict == VerdictOpen && *s == Reversing:
 		hold(&r, e.Evidence)
+		if back := e.Evidence.Refunded; back.Currency == r.Payment.Amount.Currency {
+			// A part was given back past us: only the rest is owed.
+			r.Payment.Refunded = max(r.Payment.Refunded, min(back.Units, r.Payment.Captured-r.Payment.RefundReserved))
+		}
 	case e.Verdict == VerdictOpen && (*s == RequiresAction || *s == Authorized):
 	case *s == RequiresAction && e.Verdict == VerdictLapsed, *s == Authorized && e.Verdict == VerdictLapsed:
 		*s = Expired

@@ -49,10 +49,19 @@ type client struct {
 	hold   bool
 	// wallet pays by a redirect.
 	wallet bool
+	// own brings its own credentials with the payment, and not always with what follows.
+	own bool
+	// keyed sends the header Idempotency-Key beside its request ids, not always.
+	keyed bool
 }
 
-func (c *client) native(req string, amount int64) inbound.Native {
-	raw, err := json.Marshal(request{Order: c.order, Req: req, Amount: amount, Hold: c.hold && amount == c.amount})
+func (c *client) native(kind, req string, amount int64) inbound.Native {
+	own := c.own && (kind == "pay" || c.s.w.rng.IntN(2) == 0)
+	key := ""
+	if c.keyed && c.s.w.rng.IntN(3) > 0 {
+		key = "key-" + req
+	}
+	raw, err := json.Marshal(request{Order: c.order, Req: req, Amount: amount, Hold: c.hold && amount == c.amount, Own: own})
 	if err != nil {
 		panic(err)
 	}
@@ -62,7 +71,7 @@ func (c *client) native(req string, amount int64) inbound.Native {
 	}
 	return inbound.Native{
 		Principal: access.Principal{Client: "till", Company: "co", Environments: []company.Environment{company.Test}},
-		Type:      name, Store: &store, Environment: company.Test, Request: raw,
+		Type:      name, Store: &store, Environment: company.Test, Request: raw, IdempotencyKey: key,
 	}
 }
 
@@ -82,7 +91,7 @@ func (c *client) call(kind, req string, amount int64) (inbound.Reply, error, boo
 	go func() {
 		p.port("request " + c.order + " " + req)
 		ctx := context.Background() //nolint:forbidigo // a request begins here
-		n := c.native(req, amount)
+		n := c.native(kind, req, amount)
 		var a answered
 		switch kind {
 		case "pay":
@@ -191,7 +200,7 @@ func (c *client) approve() told {
 	w.sleep("payer "+c.order, time.Duration(w.rng.IntN(40000))*time.Millisecond)
 	for _, order := range slices.Sorted(maps.Keys(c.s.book.wallets)) {
 		one := c.s.book.wallets[order]
-		if base, _, _ := strings.Cut(order, "-"); base == c.order && !one.ended && time.Since(one.at) < walletLife {
+		if one.number == c.order && !one.ended && time.Since(one.at) < walletLife {
 			switch w.rng.IntN(5) {
 			case 0: // never looks
 			case 1:

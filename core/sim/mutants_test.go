@@ -27,6 +27,7 @@ const caughtWithin = 1000
 func mutants() []mutant {
 	const (
 		pay      = "core/app/pay.go"
+		orderIDs = "core/app/orderid.go"
 		execute  = "core/app/execute.go"
 		resolve  = "core/app/resolve.go"
 		reply    = "core/app/reply.go"
@@ -66,12 +67,12 @@ func mutants() []mutant {
 			"	case o.Open():\n", "	case o.State == payment.OperationSending:\n\t\treturn inbound.Reply{}, &fault.Error{Kind: fault.Conflict, Code: \"not_charged\", Payment: string(p.ID)}\n\tcase o.Open():\n"),
 		one("a stale 5xx is replayed", reply,
 			"	case o.Open():\n", "	case o.Checks > 0:\n\t\treturn pending(r, outbound.Answer{}, d), nil\n\tcase o.Open():\n"),
-		one("a second attempt has the first one's order id", pay,
-			"	if p.Attempt <= 1 {\n", "	if p.Attempt <= 100 {\n"),
+		one("a second attempt has the first one's order id", orderIDs,
+			"	if p.Attempt > 1 {\n", "	if p.Attempt > 100 {\n"),
 		one("a mismatch is kept", resolve,
 			"	case p.State == payment.Mismatch:\n", "	case p.State == payment.Mismatch && p.Version > 1000:\n"),
 		one("reversing is believed, not proven", observe,
-			"	case s.Back(), a.neverTaken", "	case s.Finding != payment.FindingNothing, a.neverTaken"),
+			"	case s.Back(r.Payment), a.neverTaken", "	case s.Finding != payment.FindingNothing, a.neverTaken"),
 	}
 }
 

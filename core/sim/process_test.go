@@ -53,7 +53,7 @@ func start(w *world, store *memory.Store, b *book, name string, boot int) (*proc
 		Ledger: ledger{store.Ledger(), p}, Journal: store.Journal(), Mandates: store.Mandates(), SealKey: sealKey{},
 		Providers: providers{p}, Runtime: noRuntime{}, Releases: store.Releases(), Directory: store.Directory(),
 		Secrets: vault{}, Signer: noSigner{}, Clock: clock{}, IDs: ids{p}, Boot: p.name,
-		SendMargin: 5 * time.Second, FinalMargin: 5 * time.Second, DecisionAfter: time.Minute, SearchesPerSecond: 1000,
+		SendMargin: 5 * time.Second, FinalMargin: time.Second, DecisionAfter: time.Minute, SearchesPerSecond: 1000,
 	})
 	if err != nil {
 		return nil, err
@@ -69,6 +69,10 @@ func (p *process) drive() {
 		_, _ = p.Recovery().FenceDead(ctx)
 		_, _ = p.Recovery().ResolveDue(ctx)
 		pause := time.Second
+		if !p.book.healed && p.w.chance("driver stalls", p.book.faults.stall) {
+			// No sign of life for longer than the lease: what this life is sending is taken from it, and its answers come late.
+			pause = outbound.ReplicaLease + time.Duration(p.w.rng.Int64N(int64(20*time.Second)))
+		}
 		if p.book.healed {
 			pause = 9 * time.Second // a sign of life within the lease
 		}

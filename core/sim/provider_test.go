@@ -24,7 +24,7 @@ const (
 // and others much: rare combinations would never meet otherwise.
 type faultsOf struct {
 	lost, silent, late, garbled, declined, notSent, wrongAmount, wrongAnswer, redelivered, undecided int
-	searchFails, down, commitFails, commitDoubt, kill                                                int
+	searchFails, down, commitFails, commitDoubt, kill, stall                                         int
 	unique                                                                                           bool
 }
 
@@ -39,6 +39,8 @@ type book struct {
 	// sent counts the transmissions that arrived, by operation; the second of a redelivery is no second transmission.
 	sent map[payment.OperationID]int
 	next int
+	// unsigned are the calls that came without a credential.
+	unsigned []string
 }
 
 // entry is one order at the provider. charges counts the charges under its id: more than one only where ids are not unique.
@@ -53,6 +55,8 @@ type entry struct {
 
 // wallet is a payer who was asked.
 type wallet struct {
+	// number is the company's, of which the order id is made.
+	number   string
 	at       time.Time
 	approved bool
 	ended    bool
@@ -88,7 +92,7 @@ func (b *book) land(i outbound.Instruction) outbound.Answer {
 		if i.Payment.Type == walletPay {
 			switch asked := b.wallets[order]; {
 			case i.Kind == payment.KindPay && asked == nil:
-				b.wallets[order] = &wallet{at: time.Now()}
+				b.wallets[order] = &wallet{number: i.Payment.OrderNumber, at: time.Now()}
 				return outbound.Answer{
 					Known: payment.KnownAction, Native: []byte(`{"code":"WAIT"}`), WebURL: "https://wallet.example/" + order,
 					Evidence: payment.Evidence{OrderID: order, ProviderTransaction: "tx-" + order, Code: "WAIT"},
@@ -139,6 +143,13 @@ func (b *book) land(i outbound.Instruction) outbound.Answer {
 		ev.ProviderTransaction, ev.Refunded = id, twd(amount)
 	}
 	return answer
+}
+
+// authenticated notes a call without a credential: a provider would refuse it, for certain or not.
+func (b *book) authenticated(what string, credential []byte) {
+	if string(credential) != "{}" {
+		b.unsigned = append(b.unsigned, what)
+	}
 }
 
 // live is what the payer has paid for an order.
@@ -270,6 +281,7 @@ type request struct {
 	Req    string `json:"req"`
 	Amount int64  `json:"amount"`
 	Hold   bool   `json:"hold"`
+	Own    bool   `json:"own"`
 }
 
 func (session) Form(_ catalogue.Kind, native []byte) (outbound.Form, error) {
@@ -283,6 +295,9 @@ func (session) Form(_ catalogue.Kind, native []byte) (outbound.Form, error) {
 	}
 	if c.Amount > 0 {
 		f.Amount = twd(c.Amount)
+	}
+	if c.Own {
+		f.Credential, f.Account, f.Wire = []byte(`{}`), "account", "v1"
 	}
 	if c.Hold {
 		f.Capture = new(false)
@@ -302,6 +317,7 @@ func (session) Mandate(context.Context, outbound.MandateQuestion) outbound.Manda
 func (s session) Send(ctx context.Context, i outbound.Instruction) outbound.Answer {
 	p, b := s.p, s.p.book
 	p.port("send " + string(i.Operation.ID))
+	b.authenticated("a "+string(i.Kind), i.Credential)
 	f := b.faults
 	if b.healed {
 		f = &faultsOf{unique: f.unique}
@@ -325,8 +341,8 @@ func (s session) Send(ctx context.Context, i outbound.Instruction) outbound.Answ
 		i.Operation.Amount.Units += 7
 	}
 	if w.chance("lands late", f.late) {
-		// The caller gives up; it lands within the provider's promise.
-		delay := maxDuration + time.Duration(w.rng.Int64N(int64(landing)))
+		// The caller gives up; it lands within the provider's promise, counted from the last moment at which it may have left.
+		delay := time.Until(i.Operation.SendDeadline) + time.Duration(w.rng.Int64N(int64(landing)))
 		go func() {
 			time.Sleep(delay)
 			w.yield("landing " + string(i.Operation.ID))
@@ -364,6 +380,7 @@ func (s session) silence(ctx context.Context, i outbound.Instruction) outbound.A
 func (s session) Ask(_ context.Context, q outbound.Question) outbound.Findings {
 	p, b := s.p, s.p.book
 	p.port("ask " + q.OrderID + " " + string(q.About))
+	b.authenticated("a search", q.Credential)
 	f := b.faults
 	if b.healed {
 		f = &faultsOf{}

@@ -3,7 +3,6 @@ package sim_test
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/payment"
@@ -31,9 +30,15 @@ func (s *simulation) reckon() {
 		s.ended(r)
 		s.chained(ctx, r)
 		s.agrees(r)
+		if payment.Settled(r.Payment) && len(r.Operation.SealedCredential) > 0 {
+			s.problem("%s %s is settled and keeps its request's credential", r.Payment.OrderNumber, r.Payment.State)
+		}
 	}
 	s.charges(orders)
 	s.told(byID)
+	for _, what := range s.book.unsigned {
+		s.problem("%s went out without a credential", what)
+	}
 	for op, n := range s.book.sent {
 		if n > 1 {
 			s.problem("I10: operation %s was sent %d times", op, n)
@@ -148,9 +153,11 @@ func (s *simulation) charges(orders map[string][]payment.Record) {
 		if e.charges > 1 {
 			s.problem("I1: %s was charged %d times", id, e.charges)
 		}
-		base, _, _ := strings.Cut(id, "-")
-		if e.live() > 0 {
-			live[base]++
+		if len(orders[id]) > 1 {
+			s.problem("I1: %d payments are one order %s at the provider", len(orders[id]), id)
+		}
+		if len(orders[id]) > 0 && e.live() > 0 {
+			live[orders[id][0].Payment.OrderNumber]++
 		}
 	}
 	for order, n := range live {

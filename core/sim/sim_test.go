@@ -76,7 +76,7 @@ func drawFaults(w *world) *faultsOf {
 	return &faultsOf{
 		lost: p(300), silent: p(400), late: p(300), garbled: p(300), declined: p(200), notSent: p(200), wrongAmount: p(80), wrongAnswer: p(60),
 		redelivered: p(200), undecided: p(200), searchFails: p(500), down: p(200), commitFails: p(100), commitDoubt: p(120),
-		kill: p(400), unique: w.rng.IntN(2) == 0,
+		kill: p(400), stall: p(40), unique: w.rng.IntN(2) == 0,
 	}
 }
 
@@ -119,8 +119,15 @@ func (s *simulation) play(done chan<- struct{}) {
 	w.yield("play")
 	for i := range 5 + w.rng.IntN(5) {
 		c := &client{s: s, order: fmt.Sprintf("O%d", i), amount: 50 + w.rng.Int64N(100), hold: w.rng.IntN(4) == 0, wallet: w.rng.IntN(4) == 0}
+		c.own, c.keyed = w.rng.IntN(4) == 0, w.rng.IntN(2) == 0
 		s.tills = append(s.tills, c)
 		s.spawn(c.live)
+		if w.rng.IntN(20) == 0 {
+			// Another sale whose number reads like the second attempt of this one.
+			like := &client{s: s, order: c.order + "-2", amount: 50 + w.rng.Int64N(100), hold: c.hold, wallet: c.wallet}
+			s.tills = append(s.tills, like)
+			s.spawn(like.live)
+		}
 	}
 	quiet := make(chan struct{})
 	go func() { s.clients.Wait(); close(quiet) }()

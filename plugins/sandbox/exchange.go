@@ -258,7 +258,7 @@ func writeHTTPFault(w http.ResponseWriter, status int) {
 }
 
 var (
-	attemptSuffix = regexp.MustCompile(`-([2-9]|[1-9][0-9]{1,3})$`)
+	attemptSuffix = regexp.MustCompile(`-(?:[2-9]|[1-9][0-9]{1,3}|r[0-9]+)(?:-[0-9a-f]{6})?$`)
 	traceParent   = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$`)
 )
 

@@ -97,7 +97,8 @@ type AddClient struct {
 
 // Plugins installs and activates provider releases.
 type Plugins interface {
-	// Install describes, stores and pins a binary by digest.
+	// Install describes, stores and pins a binary by digest. Where the operator demands a conformance report, a new
+	// release without a good one is fault.Invalid code report_missing or report_invalid, and nothing of it is kept.
 	Install(ctx context.Context, c InstallPlugin) (release.Release, error)
 	// Activate moves the traffic of a provider to a release; the old one goes on if it is refused.
 	Activate(ctx context.Context, c ActivatePlugin) (release.Activation, error)
@@ -112,6 +113,8 @@ type Plugins interface {
 type InstallPlugin struct {
 	Path  string
 	Actor string
+	// Report is the signed conformance report file of the binary, nil if none came with it.
+	Report []byte
 }
 
 // ActivatePlugin activates an installed release.

@@ -51,7 +51,8 @@ type Deliveries interface {
 	// Feed queues what the journal says since the last call, for every endpoint that wants it, and returns how many
 	// deliveries. It is driven from outside, each second.
 	Feed(ctx context.Context) (int, error)
-	// DeliverDue sends what is due and returns how many attempts were made. It is driven from outside, each second.
+	// DeliverDue sends what is due and returns how many attempts were made. It is driven from outside, each second, and
+	// once more when its context has ended: then it records what was on its way.
 	DeliverDue(ctx context.Context) (int, error)
 	// Backlog says how far behind deliveries are.
 	Backlog(ctx context.Context) (Backlog, error)

@@ -26,6 +26,14 @@ type Releases interface {
 	SaveChannel(ctx context.Context, c release.Channel) error
 }
 
+// Reports judges the conformance report that came with a release. The report is text that a stranger may have written.
+type Reports interface {
+	// Judge reports whether a report that can be relied on says that the release was tested and passed. A nil report is
+	// fault.Invalid code report_missing where one is demanded, else no error and no proof. A report that cannot be
+	// relied on is fault.Invalid code report_invalid, demanded or not. Both say how to make a good one.
+	Judge(ctx context.Context, r release.Release, report []byte) (proven bool, err error)
+}
+
 // Runtime runs releases in this process.
 type Runtime interface {
 	// Describe reads what a binary says about itself: name, version, digest and size. fault.Invalid if it

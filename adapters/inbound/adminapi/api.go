@@ -30,6 +30,11 @@ type Options struct {
 	// Runtime says what this process does about a provider; nil leaves it out.
 	Runtime func(name string) Runtime
 
+	// Webhooks and Deliveries tell companies of their payments, Audit reads the evidence; nil leaves their routes out.
+	Webhooks   inbound.Webhooks
+	Deliveries inbound.Deliveries
+	Audit      inbound.Audit
+
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
 	// MetricsOpen serves /metrics without a token, for scrapers on a closed network.
@@ -90,7 +95,10 @@ func New(o Options) (http.Handler, error) {
 	return shell.Handler(e), nil
 }
 
-const prefix = "/admin/v1"
+const (
+	prefix      = "/admin/v1"
+	installPath = prefix + "/plugins/releases"
+)
 
 func (a *api) routes(e *echo.Echo) {
 	a.add(e, http.MethodGet, "/healthz", func(c echo.Context) error {
@@ -98,8 +106,11 @@ func (a *api) routes(e *echo.Echo) {
 		return nil
 	})
 	a.add(e, http.MethodGet, prefix+"/plugins", a.admin(a.plugins))
-	a.add(e, http.MethodPost, prefix+"/plugins/releases", a.admin(a.install))
+	a.add(e, http.MethodPost, installPath, a.admin(a.install))
 	a.add(e, http.MethodPost, prefix+"/plugins/:name/activate", a.admin(a.activate))
+	if a.Catalogue != nil {
+		a.add(e, http.MethodGet, prefix+"/types", a.admin(a.types))
+	}
 	a.add(e, http.MethodGet, prefix+"/companies", a.admin(a.companies))
 	a.add(e, http.MethodPost, prefix+"/companies", a.admin(a.addCompany))
 	a.add(e, http.MethodPatch, prefix+"/companies/:id", a.admin(a.saveCompany))
@@ -109,6 +120,8 @@ func (a *api) routes(e *echo.Echo) {
 	a.add(e, http.MethodPost, prefix+"/credentials", a.admin(a.putCredential))
 	a.add(e, http.MethodGet, prefix+"/clients", a.admin(a.clients))
 	a.add(e, http.MethodPost, prefix+"/clients", a.admin(a.addClient))
+	a.webhookRoutes(e)
+	a.auditRoutes(e)
 	a.add(e, http.MethodGet, prefix+"/payments", a.admin(a.payments))
 	a.add(e, http.MethodGet, prefix+"/payments/:id", a.admin(a.payment))
 	a.add(e, http.MethodPost, prefix+"/payments/:id/review", a.admin(a.review))
@@ -147,10 +160,14 @@ func (a *api) add(e *echo.Echo, method, path string, h echo.HandlerFunc) {
 	first := len(a.methods[path]) == 0
 	a.methods[path] = append(a.methods[path], method)
 	slices.Sort(a.methods[path])
+	limit := int64(maxBody)
+	if path == installPath {
+		limit = maxInstall
+	}
 	e.Add(method, path, func(c echo.Context) error {
 		r := c.Request()
 		httpkit.Of(r.Context()).Enter(r, c.Path())
-		if err := httpkit.CheckSize(r, httpkit.MaxURL, maxBody); err != nil {
+		if err := httpkit.CheckSize(r, httpkit.MaxURL, limit); err != nil {
 			return err //nolint:wrapcheck // a refusal goes to the client as it is
 		}
 		return h(c)

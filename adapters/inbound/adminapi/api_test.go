@@ -346,6 +346,7 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]int{
 		"digest_mismatch": 422, "signature_invalid": 422, "protocol_unsupported": 422, "start_crashed": 422,
+		"report_missing": 422, "report_invalid": 422,
 		"start_timeout": 422, "info_mismatch": 422, "capability_missing": 422, "unhealthy": 422, "something_else": 409,
 	} {
 		p := newPlane(t, nil)

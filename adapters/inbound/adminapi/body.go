@@ -13,15 +13,19 @@ import (
 // read reads a JSON body into a struct, strictly: the text as the public plane reads it, and no member that
 // the struct does not have, in exactly its spelling.
 func read(c echo.Context, known []string, into any) error {
+	return readUpTo(c, maxBody, httpkit.DefaultJSON(), known, into)
+}
+
+func readUpTo(c echo.Context, limit int64, limits httpkit.JSONLimits, known []string, into any) error {
 	r := c.Request()
 	if err := httpkit.JSONMedia(r); err != nil {
 		return err //nolint:wrapcheck // a refusal goes to the client as it is
 	}
-	body, err := httpkit.ReadBody(c.Response(), r, maxBody)
+	body, err := httpkit.ReadBody(c.Response(), r, limit)
 	if err != nil {
 		return err //nolint:wrapcheck // a refusal goes to the client as it is
 	}
-	members, err := httpkit.ParseObject(body, httpkit.DefaultJSON(), "")
+	members, err := httpkit.ParseObject(body, limits, "")
 	if err != nil {
 		return err //nolint:wrapcheck // a fault goes to the client as it is
 	}

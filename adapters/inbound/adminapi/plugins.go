@@ -126,18 +126,29 @@ func releaseOf(r release.Release) releaseReply {
 	return releaseReply{Version: r.Version, SHA256: r.SHA256, Status: string(r.Status)}
 }
 
-// install takes a binary that lies on the server.
+// maxInstall bounds a request with a conformance report inside, in bytes: about a kilobyte for each check and payment type.
+const maxInstall = 1 << 20
+
+// install takes a binary that lies on the server. report is the text of its signed conformance report, as it is in the
+// file: the signature covers its bytes.
 func (a *api) install(c echo.Context, p access.Principal) error {
 	var body struct {
-		Path string `json:"path"`
+		Path   string `json:"path"`
+		Report string `json:"report"`
 	}
-	if err := read(c, []string{"path"}, &body); err != nil {
+	limits := httpkit.DefaultJSON()
+	limits.Text = maxInstall
+	if err := readUpTo(c, maxInstall, limits, []string{"path", "report"}, &body); err != nil {
 		return err
 	}
 	if err := require([2]string{"path", body.Path}); err != nil {
 		return err
 	}
-	r, err := a.Plugins.Install(c.Request().Context(), inbound.InstallPlugin{Path: body.Path, Actor: p.Client})
+	command := inbound.InstallPlugin{Path: body.Path, Actor: p.Client}
+	if body.Report != "" {
+		command.Report = []byte(body.Report)
+	}
+	r, err := a.Plugins.Install(c.Request().Context(), command)
 	if err != nil {
 		return refused(err)
 	}
@@ -194,7 +205,7 @@ func refused(err error) error {
 	code := fault.CodeOf(err)
 	if !slices.Contains([]string{
 		"digest_mismatch", "signature_invalid", "protocol_unsupported", "start_crashed", "start_timeout",
-		"info_mismatch", "capability_missing", "unhealthy",
+		"info_mismatch", "capability_missing", "unhealthy", "report_missing", "report_invalid",
 	}, code) {
 		return err
 	}

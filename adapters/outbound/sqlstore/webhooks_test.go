@@ -13,12 +13,16 @@ func webhookStores(s *sqlstore.Store) outboundtest.WebhookStores {
 
 func TestSQLiteWebhooks(t *testing.T) {
 	t.Parallel()
-	outboundtest.Webhooks(t, func(t *testing.T) outboundtest.WebhookStores { return webhookStores(onSQLite(t)) })
+	outboundtest.Webhooks(t, func(t *testing.T) outboundtest.WebhookStores {
+		t.Helper()
+		return webhookStores(onSQLite(t))
+	})
 }
 
 func TestPostgresWebhooks(t *testing.T) {
 	t.Parallel()
 	outboundtest.Webhooks(t, func(t *testing.T) outboundtest.WebhookStores {
+		t.Helper()
 		return webhookStores(opened(t, sqlstore.Options{URL: postgresDatabase(t)}))
 	})
 }

@@ -3,12 +3,11 @@ package outboundtest
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/fault"
@@ -154,8 +153,8 @@ func endpointsKept(t *testing.T, p *post) {
 	err := p.Endpoints.SaveEndpoint(ctx, e)
 	wantKind(t, err, fault.Conflict)
 	got, err := p.Endpoints.Endpoint(ctx, "e1")
-	if diff := cmp.Diff(e, got); err != nil || diff != "" {
-		t.Errorf("%v %s", err, diff)
+	if err != nil || !reflect.DeepEqual(e, got) {
+		t.Errorf("%+v, %v; want %+v", got, err, e)
 	}
 	p.now = p.now.Add(time.Second)
 	p.endpoint(t, "e2")
@@ -396,8 +395,8 @@ func deliveriesListed(t *testing.T, p *post) {
 	if err != nil || !slices.Equal(names(page), []string{"e1/p1/5", "e1/p1/4", "e1/p1/3"}) {
 		t.Fatalf("%v, %v", names(page), err)
 	}
-	if diff := cmp.Diff(all[4], page[0]); diff != "" {
-		t.Error(diff)
+	if !reflect.DeepEqual(all[4], page[0]) {
+		t.Errorf("%+v, want %+v", page[0], all[4])
 	}
 	rest, err := p.Deliveries.List(t.Context(), outbound.DeliveryQuery{Endpoint: "e1", Before: page[2].ID, Limit: 3})
 	if err != nil || !slices.Equal(names(rest), []string{"e1/p1/2", "e1/p1/1"}) {

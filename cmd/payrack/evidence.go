@@ -1,0 +1,49 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+
+	"github.com/payrack/payrack/adapters/inbound/jobs"
+	"github.com/payrack/payrack/adapters/outbound/system"
+	"github.com/payrack/payrack/adapters/outbound/webhooks"
+	"github.com/payrack/payrack/configs"
+	"github.com/payrack/payrack/core/app"
+	"github.com/payrack/payrack/core/webhook"
+)
+
+// wireEvidence builds what reads the journal after the fact: what companies are told, and what auditors ask.
+func (p *Platform) wireEvidence(w Wiring) error {
+	poster, err := p.Telemetry.Webhooks(webhooks.New(webhooks.Options{
+		UserAgent: "payrack/" + programVersion(),
+		// A shop that is being written listens on the same machine. An installation never speaks to itself.
+		Loopback: w.Create && w.Config.Environment != configs.Production,
+	}))
+	if err != nil {
+		return fmt.Errorf("set up webhooks: %w", err)
+	}
+	if p.notifier, err = app.NewNotifier(app.NotifierOptions{
+		Journal: p.Store.Journal(), Ledger: p.Store.Ledger(), Endpoints: p.Store.Endpoints(), Deliveries: p.Store.Deliveries(),
+		Poster: poster, Secrets: p.Keys.Secrets, Clock: system.Clock{}, IDs: system.IDs{}, Key: webhookKey,
+	}); err != nil {
+		return fmt.Errorf("set up webhooks: %w", err)
+	}
+	if p.deliveries, err = jobs.NewDeliveries(jobs.DeliveryOptions{Deliveries: p.notifier.Deliveries(), Log: w.Log}); err != nil {
+		return fmt.Errorf("set up webhooks: %w", err)
+	}
+	if p.audit, err = newAudit(p.Store, p.Keys.Seals); err != nil {
+		return err
+	}
+	if err := p.Telemetry.WatchBacklog(p.notifier.Deliveries().Backlog); err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
+	return nil
+}
+
+func webhookKey() ([]byte, error) {
+	key := make([]byte, webhook.SecretBytes)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("make a webhook secret: %w", err)
+	}
+	return key, nil
+}

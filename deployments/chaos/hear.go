@@ -1,0 +1,107 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/payrack/payrack/deployments/chaos/record"
+)
+
+// hear reads an answer as a till does that believes every word of it.
+func hear(c *record.Call, a answer) {
+	c.Status, c.Payment = a.status, a.payment
+	c.Code, c.State = a.member("code"), a.member("state")
+	if c.Payment == "" {
+		c.Payment = a.member("payment_id")
+	}
+	if c.State == "" {
+		c.State = a.member("status")
+	}
+	switch {
+	case c.Kind == record.Read:
+		if a.status == http.StatusOK {
+			c.Payment, c.Told = a.member("id"), promise(c.State, a.member("failure"))
+		}
+	case a.status == http.StatusGatewayTimeout:
+		c.State, c.Told = "", record.Pending
+	case a.status == http.StatusAccepted:
+		if c.Told = promise(c.State, ""); c.Kind == record.Refund || c.Told != record.NotPaid {
+			c.Told = record.Pending
+		}
+	case a.status == http.StatusServiceUnavailable, a.status == http.StatusTooManyRequests, a.status == http.StatusInternalServerError:
+	case c.Kind == record.Refund:
+		hearRefund(c)
+	default:
+		hearPayment(c, a)
+	}
+}
+
+// again are the refusals after which the same request may be sent again.
+func again(code string) bool {
+	switch code {
+	case "request_in_progress", "order_in_progress", "order_reversing", "operation_open", "payment_not_found", "store_unavailable",
+		"provider_unavailable", "ledger_busy":
+		return true
+	}
+	return false
+}
+
+func hearRefund(c *record.Call) {
+	switch {
+	case c.Status == http.StatusOK:
+		c.Told = record.Done
+	case c.Code == "not_done", strings.HasSuffix(c.Code, "_declined"):
+		c.Told = record.NotDone
+	case !again(c.Code):
+		c.Told = record.Refused
+	}
+}
+
+func hearPayment(c *record.Call, a answer) {
+	code := a.member("returnCode") + a.member("return_code")
+	if c.Code == "" {
+		c.Code = code
+	}
+	switch {
+	case c.Kind == record.Cancel && a.status == http.StatusOK:
+		// The payment was not made, or it was undone: either way nothing of it stays.
+		c.Told = record.NotPaid
+		if code != "" && code != "0000" && c.State == "" {
+			c.Told = record.Refused // the provider would not undo it
+		}
+	case a.status == http.StatusCreated:
+		c.Told = promise(c.State, a.member("failure"))
+	case a.status == http.StatusPaymentRequired, c.Code == "not_charged":
+		c.Told = record.NotPaid
+	case a.status != http.StatusOK:
+		if !again(c.Code) {
+			c.Told = record.Refused
+		}
+	case code == "0000":
+		c.Told = record.Paid
+	case c.State != "":
+		c.Told = promise(c.State, "")
+	case a.member("message_from") == "OMNI":
+		c.Told = record.Refused // the order number belongs to another payment
+	default:
+		c.Told = record.NotPaid
+	}
+}
+
+// promise is what a state tells somebody who reads it.
+func promise(state, failure string) record.Told {
+	switch state {
+	case "SUCCEEDED", "REFUNDING", "REFUNDED", "PARTIALLY_REFUNDED":
+		return record.Paid
+	case "FAILED":
+		if failure == "not_sent" {
+			return record.Nothing // the same request may run again
+		}
+		return record.NotPaid
+	case "REVERSING", "REVERSED", "VOIDED", "EXPIRED":
+		return record.NotPaid
+	case "":
+		return record.Nothing
+	}
+	return record.Pending
+}

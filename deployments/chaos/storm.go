@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/payrack/payrack/deployments/chaos/record"
+)
+
+// settlePatience is how long everything may take to settle after the last repair before the run is called stuck.
+const settlePatience = 2 * time.Minute
+
+// begin opens an installation and the report of its run.
+func begin(ctx context.Context, s settings, replicas int, dir string) (*load, error) {
+	c, err := openCluster(ctx, s, replicas, dir)
+	if err != nil {
+		return nil, err
+	}
+	notes, err := record.NewWriter(filepath.Join(dir, "report"))
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return &load{cluster: c, notes: notes, began: time.Now(), seed: s.seed}, nil
+}
+
+// storm lets clients work under a raging nemesis, heals, and waits for the truth.
+func storm(ctx context.Context, s settings, layout string, replicas int, dir string) (err error) {
+	l, err := begin(ctx, s, replicas, dir)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, l.close())
+		if err == nil && !s.keep {
+			err = leaveReport(dir)
+		}
+	}()
+	if err := l.install(ctx); err != nil {
+		return err
+	}
+	n := newNemesis(l)
+	raging, calm := context.WithCancel(ctx)
+	defer calm()
+	every := time.Duration(float64(s.payments) / s.rate / float64(s.kills) * 0.5 * float64(time.Second))
+	ended := make(chan struct{})
+	go func() { defer close(ended); n.rage(raging, ctx, every, s.kills) }()
+	l.run(ctx, s.payments, s.rate)
+	calm()
+	<-ended
+	return l.finish(ctx, record.About{Layout: layout, Asked: s.payments})
+}
+
+// finish waits until everything is settled and writes the report.
+func (l *load) finish(ctx context.Context, about record.About) error {
+	about.Program, about.Date, about.Seed, about.Replicas = version(ctx, l.payrack), time.Now().UTC(), l.seed, len(l.replicas)
+	about.MaxDuration, about.LandingMax, about.SearchLagMax = maxDuration.Seconds(), landingMax.Seconds(), searchLagMax.Seconds()
+	about.SendMargin, about.FinalMargin, about.DecisionAfter = sendMargin.Seconds(), finalMargin.Seconds(), decisionAfter.Seconds()
+	about.HealedUS = time.Now().UnixMicro()
+	l.wait()
+	if err := l.settled(ctx); err != nil {
+		return err
+	}
+	about.EndedUS = time.Now().UnixMicro()
+	var r record.Report
+	for _, one := range l.replicas {
+		l.trouble.add(one.child.stop())
+	}
+	if err := errors.Join(l.notes.Close(), l.collect(ctx, &r), ctx.Err()); err != nil {
+		return err
+	}
+	r.Faults = l.fired.list()
+	if len(r.Payments) == 0 {
+		return errors.New("no payment was made at all")
+	}
+	var err error
+	if about.Secrets, err = l.searchSecrets(r.Payments[0].OrderNumber); err != nil {
+		return err
+	}
+	about.Unfit = l.trouble.all
+	r.About = about
+	return r.Write(filepath.Join(l.dir, "report"))
+}
+
+// settled waits until no payment is open. One that stays open is for the verifier to name.
+func (l *load) settled(ctx context.Context) error {
+	db, err := l.database()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	for end := time.Now().Add(settlePatience); time.Now().Before(end); pause(ctx, 500*time.Millisecond) {
+		n, err := l.openPayments(ctx, db)
+		if err != nil {
+			return fmt.Errorf("count the open payments: %w", err)
+		}
+		if n == 0 || ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// leaveReport removes everything but the report.
+func leaveReport(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != "report" {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
+}
