@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,12 +77,22 @@ func TestStories(t *testing.T) {
 		"reversed": func(t *testing.T, w *world) {
 			t.Helper()
 			w.policy(company.Reverse)
-			w.till.finds = func(outbound.Question) outbound.Findings { return outbound.Findings{} }
-			w.till.answers = w.till.bank.silently
+			var healed atomic.Bool
+			w.till.finds = func(q outbound.Question) outbound.Findings {
+				if !healed.Load() {
+					return outbound.Findings{}
+				}
+				return w.till.bank.find(q)
+			}
+			w.till.answers = func(ctx context.Context, i outbound.Instruction) outbound.Answer {
+				if !healed.Load() {
+					return w.till.bank.silently(ctx, i)
+				}
+				return w.till.bank.do(ctx, i)
+			}
 			must(t)(w.Payments().Pay(t.Context(), w.order("A")))
 			time.Sleep(3*time.Minute - 500*time.Millisecond) // between two rounds of the recovery
-			w.till.finds = nil
-			w.till.answers = w.till.bank.do
+			healed.Store(true)
 			time.Sleep(time.Hour)
 		},
 		"refund-in-doubt": func(t *testing.T, w *world) {

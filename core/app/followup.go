@@ -239,14 +239,7 @@ func (a payments) confirm(ctx context.Context, c inbound.Native) (inbound.Reply,
 	}
 	for range followTries {
 		if r.Operation.Kind == payment.KindConfirm && r.Payment.State != payment.RequiresAction {
-			session.Close()
-			if r.Operation.Open() {
-				began(ctx, pending(r, outbound.Answer{}, d))
-			}
-			if err := a.running.wait(ctx, r.Payment.ID); err != nil {
-				return pending(r, outbound.Answer{}, d), nil //nolint:nilerr // the confirm that runs has the answer
-			}
-			return a.fromRow(ctx, r, d)
+			return a.confirmed(ctx, session, r, d)
 		}
 		like, reply, answered, err := a.before(ctx, session, r, payment.KindConfirm, d)
 		if err != nil || answered {
@@ -265,4 +258,16 @@ func (a payments) confirm(ctx context.Context, c inbound.Native) (inbound.Reply,
 		}
 	}
 	return inbound.Reply{}, inProgress(string(r.Payment.ID))
+}
+
+// confirmed answers for the confirm that was begun already.
+func (a payments) confirmed(ctx context.Context, session outbound.Session, r payment.Record, d draft) (inbound.Reply, error) {
+	session.Close()
+	if r.Operation.Open() {
+		began(ctx, pending(r, outbound.Answer{}, d))
+	}
+	if err := a.running.wait(ctx, r.Payment.ID); err != nil {
+		return pending(r, outbound.Answer{}, d), nil //nolint:nilerr // the confirm that runs has the answer
+	}
+	return a.fromRow(ctx, r, d)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,9 +70,10 @@ func TestASlowAccountHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := resolving(t)
 		w.policy(company.Hold)
-		slow := true
+		var slow atomic.Bool
+		slow.Store(true)
 		w.till.finds = func(q outbound.Question) outbound.Findings {
-			if slow && q.Account == "store-account" {
+			if slow.Load() && q.Account == "store-account" {
 				time.Sleep(5 * time.Second)
 				return outbound.Findings{Failed: true, Reason: "timeout"}
 			}
@@ -92,7 +94,7 @@ func TestASlowAccountHoldsUpNobody(t *testing.T) {
 		if r := w.record(t.Context(), "other"); r.Payment.State != payment.Succeeded {
 			t.Errorf("the other account's payment is %s", r.Payment.State)
 		}
-		slow = false
+		slow.Store(false)
 		time.Sleep(30 * time.Minute)
 		open := 0
 		for n := range many {

@@ -87,9 +87,9 @@ func TestAnOrderIDIsOnePayments(t *testing.T) {
 	}
 }
 
-func (w *world) neutral(number, key string, units int64) inbound.Native {
+func (w *world) neutral(number string, units int64) inbound.Native {
 	c := w.order(number)
-	c.Request, c.IdempotencyKey = nil, key
+	c.Request, c.IdempotencyKey = nil, "key"
 	c.Neutral = &inbound.Neutral{Values: catalogue.Values{OrderNumber: number, Amount: money.Amount{Units: units, Currency: money.TWD}}}
 	c.Render = func(r inbound.Rendering) []byte { return []byte(`{"state":"` + string(r.Record.Payment.State) + `"}`) }
 	return c
@@ -99,12 +99,12 @@ func (w *world) neutral(number, key string, units int64) inbound.Native {
 func TestAKeyMeansItsRequestWhileTheProviderIsDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	must(t)(w.Payments().Pay(t.Context(), w.neutral("K1", "key", 100)))
+	must(t)(w.Payments().Pay(t.Context(), w.neutral("K1", 100)))
 	w.till.down.Store(true)
-	if reply, err := w.Payments().Pay(t.Context(), w.neutral("K1", "key", 100)); err != nil || reply.State != payment.Succeeded {
+	if reply, err := w.Payments().Pay(t.Context(), w.neutral("K1", 100)); err != nil || reply.State != payment.Succeeded {
 		t.Errorf("the same request: %+v, %v", reply, err)
 	}
-	for name, c := range map[string]inbound.Native{"order": w.neutral("K2", "key", 100), "amount": w.neutral("K1", "key", 200)} {
+	for name, c := range map[string]inbound.Native{"order": w.neutral("K2", 100), "amount": w.neutral("K1", 200)} {
 		if reply, err := w.Payments().Pay(t.Context(), c); fault.CodeOf(err) != "idempotency_mismatch" {
 			t.Errorf("another %s: %s, %v", name, reply.Body, err)
 		}
@@ -133,17 +133,17 @@ func TestAnUnreadRequestIsNotSent(t *testing.T) {
 	w.till.answers = func(context.Context, outbound.Instruction) outbound.Answer {
 		return outbound.Answer{Known: payment.KnownNotSent, Reason: "unavailable"}
 	}
-	_, _ = w.Payments().Pay(t.Context(), w.neutral("U", "key", 100))
+	_, _ = w.Payments().Pay(t.Context(), w.neutral("U", 100))
 	w.till.answers = func(ctx context.Context, i outbound.Instruction) outbound.Answer {
 		if len(i.Credential) == 0 {
 			t.Error("sent without a credential")
 		}
 		return approved(ctx, i)
 	}
-	if _, err := w.Payments().Pay(t.Context(), w.neutral("U", "key", 100)); fault.CodeOf(err) != "provider_unavailable" {
+	if _, err := w.Payments().Pay(t.Context(), w.neutral("U", 100)); fault.CodeOf(err) != "provider_unavailable" {
 		t.Errorf("%v", err)
 	}
-	if reply, err := w.Payments().Pay(t.Context(), w.neutral("U", "key", 100)); err != nil || reply.State != payment.Succeeded {
+	if reply, err := w.Payments().Pay(t.Context(), w.neutral("U", 100)); err != nil || reply.State != payment.Succeeded {
 		t.Errorf("%+v, %v", reply, err)
 	}
 }
@@ -272,7 +272,7 @@ func TestAnApprovalOfAnotherAccount(t *testing.T) {
 	}
 	reply, err := w.Payments().Pay(t.Context(), w.own("M1"))
 	must(t)(reply, err)
-	c := w.neutral("M2", "key", 100)
+	c := w.neutral("M2", 100)
 	c.Neutral.Mandate = mandate.ID(reply.Record.Payment.Mandate)
 	if _, err := w.Payments().Pay(t.Context(), c); fault.CodeOf(err) != "mandate_of_other_account" || w.till.transmissions("M2") != 0 {
 		t.Errorf("%q: %v after %d transmissions", c.Neutral.Mandate, err, w.till.transmissions("M2"))

@@ -75,7 +75,7 @@ func (a payments) again(
 			return inbound.Reply{}, inProgress("")
 		}
 		lost := payment.Record{Payment: payment.Payment{ID: held[0].Payment}}
-		return pending(lost, outbound.Answer{}, d), nil //nolint:nilerr // see above
+		return pending(lost, outbound.Answer{}, d), nil
 	}
 	return a.repeated(ctx, session, all, mine.Record, mine.Claims, d)
 }

@@ -211,7 +211,7 @@ func (c *client) approve() told {
 		}
 	}
 	for range w.rng.IntN(3) {
-		c.s.spawn(func() { c.call("return", string(id), 0) })
+		c.s.spawn(func() { _, _, _ = c.call("return", string(id), 0) })
 	}
 	if w.rng.IntN(2) == 0 {
 		return c.settle("confirm", c.order+"-confirm", c.amount, 4)
