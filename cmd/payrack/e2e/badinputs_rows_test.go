@@ -168,6 +168,7 @@ func badFields() []bad {
 	add("82", "a description of 4,001 characters", "too_long", "product_desc", `"`+strings.Repeat("字", 4001)+`"`)
 	add("83", "a remark of 1,001 characters", "too_long", "remark", `"`+strings.Repeat("字", 1001)+`"`)
 	add("85", "capture false", "capture_false_unsupported", "capture", "false")
+	rows[len(rows)-1].begun = true // whether it may be held is written in the credential set, which the plugin reads
 	add("86", "capture as text", "invalid_type", "capture", `"true"`)
 	add("86b", "capture as number", "invalid_type", "capture", "1")
 	add("86c", "capture null", "invalid_type", "capture", "null")

@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -265,28 +267,41 @@ func (p *platform) control(method, path string, v any) answer {
 }
 
 // code is a fresh one-time customer code.
-func (p *platform) code(provider string) string {
+func (p *platform) code(provider string) string { //nolint:unparam // the name says whose code it is
 	p.t.Helper()
 	return p.control(http.MethodPost, "codes", map[string]string{"provider": provider}).member("code")
 }
 
-// entry is a line of the sandbox's ledger.
+// entry is a line of the sandbox's ledger. A later attempt of an order has an order id of its own at the provider, with
+// the number of the attempt behind it; the base order is the client's.
 type entry struct {
-	Kind     string      `json:"kind"`
-	OrderID  string      `json:"order_id"`
-	Amount   json.Number `json:"amount"`
-	Currency string      `json:"currency"`
+	Kind          string      `json:"kind"`
+	OrderID       string      `json:"order_id"`
+	BaseOrderID   string      `json:"base_order_id"`
+	TransactionID string      `json:"transaction_id"`
+	Amount        json.Number `json:"amount"`
+	Currency      string      `json:"currency"`
 }
 
-// ledger is what the sandbox booked for an order of LINE Pay.
+// ledger is what the sandbox booked for an order of LINE Pay, all attempts together.
 func (p *platform) ledger(order string) []entry {
 	p.t.Helper()
 	var page struct {
 		Entries []entry `json:"entries"`
 	}
-	decode(p.t, p.control(http.MethodGet, "ledger?"+url.Values{"provider": {"linepay"}, "order_id": {order}}.Encode(), nil).body, &page)
-	return page.Entries
+	decode(p.t, p.control(http.MethodGet, "ledger?provider=linepay", nil).body, &page)
+	return slices.DeleteFunc(page.Entries, func(e entry) bool { return e.OrderID != order && !attemptOf(e.OrderID, order) })
 }
+
+// attemptOf reports whether an order id is that of a later attempt or a retry of an order. The sandbox's own base_order_id knows
+// only orders that arrived there.
+func attemptOf(id, order string) bool {
+	more, ok := strings.CutPrefix(id, order+"-")
+	return ok && laterAttempt.MatchString(more)
+}
+
+// laterAttempt is what the platform appends to an order number, so that no two charges have one id at the provider.
+var laterAttempt = regexp.MustCompile(`^([2-9]|[1-9][0-9]+|r[0-9]+)(-[0-9a-f]{6})?$`)
 
 // seen is a transmission that arrived at the sandbox.
 type seen struct {
@@ -316,7 +331,11 @@ func (p *platform) linePay(order string) map[string]any {
 	}
 }
 
-const linePayPath = "/v1/payment/integrate/pay"
+// The integrate routes.
+const (
+	integrate   = "/v1/payment/integrate/"
+	linePayPath = integrate + "pay"
+)
 
 func encode(t *testing.T, v any) []byte {
 	t.Helper()
