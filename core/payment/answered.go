@@ -46,19 +46,7 @@ func answered(r Record, e Answered) (Record, error) {
 // done records that the open operation took effect, as the evidence says.
 func done(r Record, ev Evidence, at time.Time) (Record, error) {
 	if differs(r, ev) {
-		if r.Operation.Kind == KindVoid || r.Operation.Kind == KindRefund {
-			// What was given back differs from what was asked: a person looks.
-			r.Payment.State, r.Operation.State, r.Operation.NextCheckAt = Review, OperationUnknown, never
-			return r, nil
-		}
-		hold(&r, ev)
-		if r.Payment.State == Reversing {
-			closed(&r, OperationSucceeded, "")
-			r.Operation.NextCheckAt = at
-			return r, nil
-		}
-		r.Payment.State, r.Operation.State, r.Operation.NextCheckAt = Mismatch, OperationUnknown, at
-		return r, nil
+		return notAsAsked(r, ev, at), nil
 	}
 	p, o := &r.Payment, &r.Operation
 	reversal := o.Reversal
@@ -111,6 +99,23 @@ func done(r Record, ev Evidence, at time.Time) (Record, error) {
 	}
 	held(&r, at)
 	return r, nil
+}
+
+// notAsAsked records that money moved, but not as it was asked for.
+func notAsAsked(r Record, ev Evidence, at time.Time) Record {
+	if r.Operation.Kind == KindVoid || r.Operation.Kind == KindRefund {
+		// What was given back differs from what was asked: a person looks.
+		r.Payment.State, r.Operation.State, r.Operation.NextCheckAt = Review, OperationUnknown, never
+		return r
+	}
+	hold(&r, ev)
+	if r.Payment.State == Reversing {
+		closed(&r, OperationSucceeded, "")
+		r.Operation.NextCheckAt = at
+		return r
+	}
+	r.Payment.State, r.Operation.State, r.Operation.NextCheckAt = Mismatch, OperationUnknown, at
+	return r
 }
 
 // held plans the first look at an authorization: when the provider says that it ends, or a day later.

@@ -90,7 +90,7 @@ func (c *client) call(kind, req string, amount int64) (inbound.Reply, error, boo
 	done := make(chan answered, 1)
 	go func() {
 		p.port("request " + c.order + " " + req)
-		ctx := context.Background() //nolint:forbidigo // a request begins here
+		ctx := context.Background()
 		n := c.native(kind, req, amount)
 		var a answered
 		switch kind {
@@ -218,7 +218,7 @@ func (c *client) approve() told {
 	}
 	for range 10 {
 		w.sleep("shop "+c.order, 5*time.Second)
-		r, err := c.s.store.Ledger().Load(context.Background(), "co", id) //nolint:forbidigo // the shop's own look
+		r, err := c.s.store.Ledger().Load(context.Background(), "co", id)
 		if err == nil && r.Payment.State == payment.Succeeded {
 			return paid
 		}

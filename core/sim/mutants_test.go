@@ -86,13 +86,13 @@ func TestMutants(t *testing.T) { //nolint:paralleltest // each uses a core to th
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range mutants() {
-		t.Run(m.name, func(t *testing.T) { //nolint:paralleltest // see above
+	for _, m := range mutants() { //nolint:paralleltest // see above
+		t.Run(m.name, func(t *testing.T) {
 			dir := t.TempDir()
 			overlay := map[string]map[string]string{"Replace": {}}
 			for i, e := range m.edits {
 				path := filepath.Join(root, e.file)
-				source, err := os.ReadFile(path) //nolint:gosec // our own sources
+				source, err := os.ReadFile(path)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -113,12 +113,12 @@ func TestMutants(t *testing.T) { //nolint:paralleltest // each uses a core to th
 			if err := os.WriteFile(list, doc, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			build := exec.CommandContext(t.Context(), "go", "test", "-overlay="+list, "-c", "-o", binary, "./core/sim") //nolint:gosec // our own
+			build := exec.CommandContext(t.Context(), "go", "test", "-overlay="+list, "-c", "-o", binary, "./core/sim")
 			build.Dir = root
 			if out, err := build.CombinedOutput(); err != nil {
 				t.Fatalf("the mutant does not compile:\n%s", out)
 			}
-			run := exec.CommandContext(t.Context(), binary, "-test.run=^TestSimulation$", "-seeds="+strconv.Itoa(caughtWithin)) //nolint:gosec // our own
+			run := exec.CommandContext(t.Context(), binary, "-test.run=^TestSimulation$", "-seeds="+strconv.Itoa(caughtWithin))
 			out, err := run.CombinedOutput()
 			if err == nil {
 				t.Fatalf("it survived %d seeds", caughtWithin)

@@ -59,12 +59,12 @@ func start(w *world, store *memory.Store, b *book, name string, boot int) (*proc
 		return nil, err
 	}
 	p.App = core
-	return p, core.Directory().Reload(context.Background()) //nolint:forbidigo // a life begins without a caller
+	return p, core.Directory().Reload(context.Background())
 }
 
 // drive is the recovery's driver, each second; rarely once the world is healed, so that hours pass in no time.
 func (p *process) drive() {
-	ctx := context.Background() //nolint:forbidigo // a life has no caller
+	ctx := context.Background()
 	for !p.gone {
 		_, _ = p.Recovery().FenceDead(ctx)
 		_, _ = p.Recovery().ResolveDue(ctx)
@@ -199,7 +199,7 @@ func (noRuntime) Instances(string) []release.Instance                           
 
 // furnish makes the company of the simulation.
 func furnish(store *memory.Store, policy company.OnUnknown) error {
-	ctx, d, at := context.Background(), store.Directory(), time.Now() //nolint:forbidigo // set-up
+	ctx, d, at := context.Background(), store.Directory(), time.Now()
 	return errors.Join(
 		d.AddCompany(ctx, company.Company{ID: "co", Name: "Company", OnUnknown: policy, CreatedAt: at}),
 		d.PutCredential(ctx, credential.Credential{

@@ -11,7 +11,7 @@ import (
 
 // reckon holds the provider's book against what was told, stored and journaled.
 func (s *simulation) reckon() {
-	ctx := context.Background() //nolint:forbidigo // the end of a history
+	ctx := context.Background()
 	page, err := s.store.Ledger().List(ctx, outbound.Query{Company: "co", Limit: 200})
 	if err != nil {
 		s.problem("the ledger cannot be read: %v", err)
@@ -48,7 +48,7 @@ func (s *simulation) reckon() {
 
 // waitsForPeople reports whether a payment is in review.
 func (s *simulation) waitsForPeople(id payment.ID) bool {
-	r, err := s.store.Ledger().Load(context.Background(), "co", id) //nolint:forbidigo // the end of a history
+	r, err := s.store.Ledger().Load(context.Background(), "co", id)
 	return err == nil && r.Payment.State == payment.Review
 }
 

@@ -36,7 +36,7 @@ type parked struct {
 
 func newWorld(seed uint64, keep bool) *world {
 	return &world{
-		rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), wake: make(chan struct{}, 1), keep: keep, //nolint:gosec // chance by seed
+		rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), wake: make(chan struct{}, 1), keep: keep,
 		faults: map[string]int{},
 	}
 }

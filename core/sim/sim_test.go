@@ -178,7 +178,7 @@ func (s *simulation) askAgain() {
 func TestSimulation(t *testing.T) { //nolint:paralleltest // bubbles beside each other make each other slow
 	all := kept(t)
 	for i := range *seeds {
-		all = append(all, *first+uint64(i)) //nolint:gosec // small
+		all = append(all, *first+uint64(i))
 	}
 	moved, faults := map[[2]payment.State]int{}, map[string]int{}
 	requests, turns := 0, 0
