@@ -52,7 +52,8 @@ func (c *cli) credentialAddCommand(columns []column) *cobra.Command {
 		Long: "Add the credential set of a store or company, or rotate the one that is there.\n" +
 			"What a set holds is the payment type's own matter: on a terminal its members are asked for in order, secrets\n" +
 			"without echo. Scripts give the set as a JSON object with --set or on stdin, or its members behind the flags:\n" +
-			"MEMBER=VALUE, MEMBER=@FILE for what a file holds, MEMBER=@@TEXT for a text that begins with @.\n" +
+			"MEMBER=VALUE, MEMBER=@FILE for what a file holds, MEMBER=@@TEXT for a text that begins with @. Then only what is\n" +
+			"required and not given is asked for.\n" +
 			"A secret is never a word of the command line, which everybody on the machine can read.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.addCredential(cmd, o, args, columns)
@@ -92,7 +93,8 @@ func (c *cli) addCredential(cmd *cobra.Command, o credentialOptions, args []stri
 		return err
 	}
 	if atTerminal && o.set == "" {
-		if err := asked.ask(cmd.Context(), person); err != nil {
+		// A script that is started on a terminal and gave what it wanted to give is not asked for the rest.
+		if err := asked.ask(cmd.Context(), person, len(args) == 0); err != nil {
 			return err
 		}
 	}

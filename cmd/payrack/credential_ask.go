@@ -19,19 +19,25 @@ type person interface {
 	answer(ctx context.Context, secret bool) (string, error)
 }
 
-// ask asks for every member that was not given. A wrong answer is told and asked for again.
-func (q *questions) ask(ctx context.Context, p person) error {
+// ask asks for the members that were not given, the optional ones too if everything is true. A wrong answer is told and
+// asked for again.
+func (q *questions) ask(ctx context.Context, p person, everything bool) error {
+	var open []*setMember
+	for i := range q.members {
+		if m := &q.members[i]; !q.answered(m) && (m.required || everything) {
+			open = append(open, m)
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
 	title := q.title
 	if title == "" {
 		title = "Credential set of " + q.kind.Type
 	}
 	p.tell(title + " (" + q.kind.Type + ", " + q.kind.Provider + " " + q.kind.Version + ")")
 	p.tell("Enter leaves out what is optional. Ctrl-C ends it, and nothing is stored.")
-	for i := range q.members {
-		m := &q.members[i]
-		if q.answered(m) {
-			continue
-		}
+	for _, m := range open {
 		p.tell("")
 		p.tell(m.question())
 		if err := q.askFor(ctx, p, m); err != nil {

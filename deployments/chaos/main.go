@@ -74,7 +74,7 @@ func main() {
 
 func command(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == "verify" {
-		return judge(settings{}, args[1:])
+		return judge(settings{bars: true}, args[1:])
 	}
 	s, err := parse(args)
 	switch {

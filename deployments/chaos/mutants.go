@@ -54,15 +54,15 @@ func mutants(ctx context.Context, s settings, folder string) error {
 		}
 		if len(why) == 0 {
 			missed = append(missed, m.name)
-			fmt.Printf("MISSED  %s: %s\n", m.name, m.bug) //nolint:forbidigo // the result
+			fmt.Printf("MISSED  %s: %s\n", m.name, m.bug)
 			continue
 		}
-		fmt.Printf("caught  %s: %s\n        %d broken, such as %s\n", m.name, m.bug, len(why), why[0]) //nolint:forbidigo // the result
+		fmt.Printf("caught  %s: %s\n        %d broken, such as %s\n", m.name, m.bug, len(why), why[0])
 	}
 	if len(missed) > 0 {
 		return fmt.Errorf("%w: %s did not turn the run red", errRed, strings.Join(missed, ", "))
 	}
-	fmt.Printf("%d of %d planted bugs turned the run red\n", len(files), len(files)) //nolint:forbidigo // the result
+	fmt.Printf("%d of %d planted bugs turned the run red\n", len(files), len(files))
 	return nil
 }
 

@@ -34,7 +34,7 @@ func storm(ctx context.Context, s settings, layout string, replicas int, dir str
 		return err
 	}
 	defer func() {
-		err = errors.Join(err, l.close())
+		err = l.end(err)
 		if err == nil && !s.keep {
 			err = leaveReport(dir)
 		}
@@ -83,6 +83,14 @@ func (l *load) finish(ctx context.Context, about record.About) error {
 	about.Unfit = l.trouble.all
 	r.About = about
 	return r.Write(filepath.Join(l.dir, "report"))
+}
+
+// end closes the installation. After an error what was heard until then is kept.
+func (l *load) end(err error) error {
+	if err != nil {
+		_ = l.notes.Close()
+	}
+	return errors.Join(err, l.close())
 }
 
 // settled waits until no payment is open. One that stays open is for the verifier to name.
