@@ -112,6 +112,10 @@ verify: $(BUF) $(PROTOC_GEN_GO) $(PROTOC_GEN_GO_GRPC) $(APIDIFF) ## generated fi
 sdk-test: build plugins ## a new provider outside this tree, from the scaffold to a payment over HTTP (needs curl)
 	@GO='$(GO)' $(CI_DIR)/sdk-test.sh '$(BIN)/payrack' '$(CURDIR)'
 
+.PHONY: sequences
+sequences: build plugins ## 10,000 random lives of orders against the running platform, with the ledger as referee
+	PAYRACK_SEQUENCES=10000 PAYRACK_BIN=$(BIN)/payrack PAYRACK_PLUGINS=$(BIN)/plugins $(GO) test $(TEST_FLAGS) -timeout 3h -count=1 -run 'TestRandomOrders$$' -v ./cmd/payrack/e2e
+
 .PHONY: sim
 sim: ## SEEDS=20000 histories of the simulated platform, from FIRST=1
 	$(GO) test $(TEST_FLAGS) -timeout 60m ./core/sim -run TestSimulation -seeds=$(SEEDS) -first=$(FIRST) -v

@@ -97,10 +97,26 @@ func (a *App) resolve(ctx context.Context, r payment.Record, pulled bool) {
 	failpoint.Hit("m")
 	for range maxSteps {
 		next, more, err := a.step(ctx, r, pulled)
+		if fault.KindOf(err) == fault.Unavailable && a.pause(stepPause) {
+			continue // the claim is still ours: what could not be written is decided again
+		}
 		if err != nil || !more {
 			return
 		}
 		r = next
+	}
+}
+
+// stepPause is how long after a step that could not be written the next try begins.
+const stepPause = 2 * time.Second
+
+// pause waits; false says that the process is closing.
+func (a *App) pause(d time.Duration) bool {
+	select {
+	case <-a.closing:
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
@@ -275,7 +291,7 @@ func (a *App) blind(ctx context.Context, r payment.Record, pulled bool, cause er
 	now := a.Clock.Now()
 	if r.Operation.Open() {
 		return a.noMore(a.decide(ctx, r, payment.Searched{
-			At: now, Operation: r.Operation.ID, Epoch: r.Operation.Epoch, Verdict: payment.VerdictOpen, KeepAbsences: true, Pulled: pulled,
+			At: now, Operation: r.Operation.ID, Epoch: r.Operation.Epoch, Verdict: payment.VerdictOpen, KeepAbsences: true, Pulled: pulled, Blind: true,
 		}))
 	}
 	old := now.Sub(r.Operation.CreatedAt) > giveUpAfter

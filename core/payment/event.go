@@ -71,6 +71,9 @@ type Searched struct {
 	KeepAbsences bool
 	// Pulled says that somebody asked before the check was due: it does not use up one of the schedule.
 	Pulled bool
+	// Blind says that nothing was found out. That uses up none of the schedule either: after an outage of the provider
+	// the truth must not lie in the tail.
+	Blind bool
 	// NextIn is when to look again if nothing is settled; zero leaves it to the schedule.
 	NextIn time.Duration
 }

@@ -43,6 +43,7 @@ func Judge(r Record, s Sight, w Window, at time.Time, watched time.Duration) Sea
 		e.Verdict, absent = refunded(r, s)
 	}
 	if s.Finding == FindingNothing || (absent && !s.Complete) {
+		e.Blind = s.Finding == FindingNothing
 		e.KeepAbsences = true // nothing was found out; a record with holes proves no absence either
 		return e
 	}

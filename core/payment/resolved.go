@@ -29,7 +29,7 @@ func searched(r Record, e Searched) (Record, error) {
 	if o.State != OperationUnknown {
 		return Record{}, fault.New(fault.Conflict, "not_in_doubt", "the operation is not in doubt")
 	}
-	if !e.Pulled {
+	if !e.Pulled && !e.Blind {
 		o.Checks++
 	}
 	o.WatchedMS += e.WatchedMS
@@ -99,6 +99,9 @@ func ask(r Record, e Searched) Record {
 	if !ok {
 		r.Payment.State, r.Operation.NextCheckAt = Review, never
 		return r
+	}
+	if e.Blind {
+		delay = BlindDelay(e.At.Sub(r.Operation.CreatedAt))
 	}
 	if e.NextIn > 0 {
 		delay = min(delay, e.NextIn)

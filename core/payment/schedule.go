@@ -28,6 +28,11 @@ func CheckDelay(n int, age time.Duration) (delay time.Duration, ok bool) {
 	return min(delay, max(age, time.Second)), age < giveUp
 }
 
+// BlindDelay is how long after a search that failed the next one is due, for an operation of this age.
+func BlindDelay(age time.Duration) time.Duration {
+	return min(max(age/8, time.Second), 15*time.Minute)
+}
+
 // AttemptDelay is how long after a refused attempt to give money back, number n from 1, the next one begins. ok is false when
 // they are used up.
 func AttemptDelay(n int) (delay time.Duration, ok bool) { return schedule(n) }

@@ -183,6 +183,7 @@ func (sealKey) VerifyBlock(string, []byte, []byte) bool       { return true }
 type noSigner struct{}
 
 func (noSigner) Sign(context.Context, access.Principal, time.Time) (string, error) { return "", nil }
+
 func (noSigner) Verify(context.Context, string) (access.Principal, error) {
 	return access.Principal{}, errors.New("no tokens here")
 }
@@ -193,6 +194,7 @@ type noRuntime struct{}
 func (noRuntime) Describe(context.Context, string) (release.Release, error) {
 	return release.Release{}, errors.New("no plugins here")
 }
+
 func (noRuntime) Keep(_ context.Context, r release.Release) (release.Release, error) { return r, nil }
 func (noRuntime) Activate(context.Context, release.Release) error                    { return nil }
 func (noRuntime) Instances(string) []release.Instance                                { return nil }

@@ -265,7 +265,8 @@ func (l *life) settle() {
 		}
 		open := false
 		for _, one := range page.Data {
-			open = open || one.open()
+			// Who has approved need not come back: the platform confirms by itself.
+			open = open || one.open() || one.State == "REQUIRES_ACTION" && l.back != ""
 		}
 		if !open {
 			break

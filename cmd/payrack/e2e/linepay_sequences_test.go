@@ -26,7 +26,7 @@ func lives(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("PAYRACK_SEQUENCES")
 	if text == "" {
-		return 288
+		return 96
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
@@ -37,7 +37,7 @@ func lives(t *testing.T) int {
 
 // prepareRapid sets how many lives each worker checks, once: rapid has no other way in.
 var prepareRapid = sync.OnceValue(func() (err error) {
-	n := 288
+	n := 96
 	if text := os.Getenv("PAYRACK_SEQUENCES"); text != "" {
 		n, _ = strconv.Atoi(text) // lives says what is wrong with it
 	}
