@@ -25,6 +25,8 @@ OUT ?= bin/plugins
 TEST_FLAGS ?= -trimpath
 TEST_TIMEOUT ?= 15m
 FUZZTIME ?= 30s
+# Packages that only drive programs which are built without the race detector.
+NOT_RACED := -e /cmd/payrack/e2e$$ -e /plugins/scaffold
 SEEDS ?= 20000
 FIRST ?= 1
 BENCH_FLAGS ?=
@@ -88,7 +90,7 @@ test: build plugins ## every test that needs nothing but Go
 .PHONY: test-race
 test-race: build plugins ## the same under the race detector (needs a C compiler)
 	@command -v $$($(GO) env CC) >/dev/null || { echo "make test-race: the race detector needs a C compiler; install gcc, or set CC" >&2; exit 1; }
-	CGO_ENABLED=1 PAYRACK_BIN=$(BIN)/payrack PAYRACK_PLUGINS=$(BIN)/plugins $(GO) test -race $(TEST_FLAGS) -timeout $(TEST_TIMEOUT) ./...
+	CGO_ENABLED=1 PAYRACK_BIN=$(BIN)/payrack PAYRACK_PLUGINS=$(BIN)/plugins $(GO) test -race $(TEST_FLAGS) -timeout $(TEST_TIMEOUT) $$($(GO) list ./... | grep -v $(NOT_RACED))
 
 .PHONY: test-postgres
 test-postgres: build plugins ## the tests that speak to PostgreSQL, against a server of their own

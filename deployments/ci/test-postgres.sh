@@ -23,6 +23,11 @@ if [ -z "${PAYRACK_TEST_POSTGRES:-}" ]; then
   export PAYRACK_TEST_POSTGRES
 fi
 
+# What leads a provider, not a database, through its cases: make test runs it on SQLite.
+skip='^(TestReturnCodes|TestUndocumentedCodes|TestRandomOrders|TestRandomOrdersFindAMistake|TestForeignClient|TestLineSignature|TestSignatures'
+skip="$skip|TestSeedPreapproved.*|TestMandate.*|TestCallback.*|TestFollowUps|TestNeutralFollowUps|TestIPass.*|TestNewProviderAtRunTime|TestReportsAreDemanded"
+skip="$skip|TestPaymentCommands)\$"
+
 # -count=1: an answer from the cache says nothing about this server.
 # shellcheck disable=SC2086 # flags and packages are words
-PAYRACK_REQUIRE_POSTGRES=1 $go test -count=1 ${TEST_FLAGS:-} $packages
+PAYRACK_REQUIRE_POSTGRES=1 $go test -count=1 -skip "$skip" ${TEST_FLAGS:-} $packages
