@@ -103,7 +103,7 @@ func TestStories(t *testing.T) {
 			c := w.order("A")
 			c.IdempotencyKey = "refund-1"
 			must(t)(w.Payments().Refund(t.Context(), c))
-			time.Sleep(4 * time.Second)
+			time.Sleep(4500 * time.Millisecond) // between two checks
 		},
 		"review": func(t *testing.T, w *world) {
 			t.Helper()

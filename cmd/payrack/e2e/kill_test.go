@@ -107,9 +107,11 @@ func TestKillPlugin(t *testing.T) {
 				t.Error("the killed process still serves")
 			}
 
-			// The same request again drives nothing to the gateway: the charge is never sent twice.
+			// The same request again drives nothing to the gateway: the charge is never sent twice. Once a search has found the
+			// charge, the order number is told as used; the request has no id of its own by which it could be replayed.
 			again := p.post(linePayPath, body)
-			if again.status == http.StatusOK {
+			found := c.charges == 1 && again.member("returnCode") == "1172" && again.member("message_from") == "OMNI"
+			if again.status == http.StatusOK && !found {
 				t.Errorf("the same request again: %s", again)
 			}
 			if got := len(p.ledger("KILL-1")); got != c.charges {
@@ -199,15 +201,22 @@ func TestKillCore(t *testing.T) {
 	decode(t, q.do(http.MethodGet, q.HTTPURL+"/v2/payments?order_number=CORE-1", nil).body, &page)
 	// SQLite has one process, so what another life left is fenced at once. On PostgreSQL the other life might be a
 	// replica that still waits for its answer: its operation is open until the send deadline has passed.
-	open := map[string]bool{"UNKNOWN": true, "SENDING": strings.HasPrefix(q.DatabaseURL, "postgres")}
+	// The resolver asks at once, so the charge may be found already.
+	open := map[string]bool{"UNKNOWN": true, "SUCCEEDED": true, "SENDING": strings.HasPrefix(q.DatabaseURL, "postgres")}
 	if len(page.Data) != 1 || !open[page.Data[0].State] {
-		t.Errorf("after the restart: %+v, want one payment, in doubt", page.Data)
+		t.Errorf("after the restart: %+v, want one payment, in doubt or found", page.Data)
 	}
-	if again := q.post(linePayPath, body); again.status == http.StatusOK {
+	if again := q.post(linePayPath, body); again.status == http.StatusOK && again.member("message_from") != "OMNI" {
 		t.Errorf("the same request again: %s", again)
 	}
-	if got := len(q.requests("linepay", "CORE-1")); got != 1 {
-		t.Errorf("%d transmissions, want 1: recovery never sends", got)
+	sent := 0
+	for _, r := range q.requests("linepay", "CORE-1") {
+		if r.Operation == "pay" {
+			sent++
+		}
+	}
+	if sent != 1 {
+		t.Errorf("%d transmissions, want 1: recovery never sends", sent)
 	}
 	q.stop()
 	if alive(sandbox) {
