@@ -244,7 +244,8 @@ func moved() []tampering {
 func (c tampering) check(t *testing.T, r inbound.AuditReport) {
 	t.Helper()
 	if c.name == "nothing" {
-		if len(r.Findings) != 0 || r.Entries != 2*auditPayments || r.Streams != auditPayments || r.Unsealed != auditUnsealed || r.Seals < 10 {
+		// On PostgreSQL a transaction in another database of the server holds the watermark back, and a few more stay unsealed.
+		if len(r.Findings) != 0 || r.Entries != 2*auditPayments || r.Streams != auditPayments || r.Unsealed < auditUnsealed || r.Unsealed > auditPayments/5 || r.Seals < 10 {
 			t.Errorf("%+v", r)
 		}
 		return
