@@ -50,6 +50,8 @@ const (
 	chainBroken     = "chain_broken"
 	paymentDiffers  = "payment_differs"
 	paymentMissing  = "payment_missing"
+	channelDiffers  = "channel_differs"
+	channelMissing  = "channel_missing"
 	sealForged      = "seal_signature"
 	sealOutOfLine   = "seal_out_of_line"
 	sealNotOfBlock  = "seal_not_of_block"
@@ -88,7 +90,7 @@ func (a *Audit) Verify(ctx context.Context, c inbound.VerifyAudit) (inbound.Audi
 	for _, k := range c.Seals {
 		v.kept[k.Number] = k
 	}
-	for _, step := range []func(context.Context) error{v.sealed, v.unsealed, v.payments} {
+	for _, step := range []func(context.Context) error{v.sealed, v.unsealed, v.payments, v.channels} {
 		if err := step(ctx); err != nil {
 			return inbound.AuditReport{}, err
 		}
@@ -275,25 +277,10 @@ func (v *verification) payments(ctx context.Context) error {
 // payment compares a payment with its journal, which may have grown since it was read.
 func (v *verification) payment(ctx context.Context, p payment.Payment) error {
 	stream := p.Stream()
-	h := v.heads[stream]
-	for h.n < p.Version {
-		more, err := v.Journal.Entries(ctx, stream, h.n, 200)
-		if err != nil {
-			return err
-		}
-		if len(more) == 0 {
-			break
-		}
-		for _, e := range more {
-			if e.N <= p.Version {
-				v.entry(journal.Placed{Entry: e})
-				h = v.heads[stream]
-			}
-		}
-		if more[len(more)-1].N > p.Version {
-			break
-		}
+	if err := v.catchUp(ctx, stream, p.Version); err != nil {
+		return err
 	}
+	h := v.heads[stream]
 	h.seen = true
 	v.heads[stream] = h
 	at := journal.Placed{Place: v.at, Entry: journal.Entry{Stream: stream, N: p.Version}}

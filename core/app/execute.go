@@ -53,6 +53,7 @@ func (a *App) execute(
 		// Another process took the operation over. It answers from the row, never from what this one knows.
 		return a.fromRow(ctx, r, d)
 	}
+	a.tried(ctx, session, r, change.Record, answer, d)
 	if answer.MandateDead {
 		a.bury(ctx, next.Payment)
 	}
@@ -152,7 +153,7 @@ func chainedWith(r payment.Record, event string, at time.Time, more func(*fact))
 func facts(r payment.Record, event string, at time.Time, more func(*fact)) []byte {
 	p, o := r.Payment, r.Operation
 	b := fact{body: append(make([]byte, 0, 768), '{')}
-	b.text("at", at.UTC().Format(time.RFC3339Nano))
+	b.time("at", at)
 	b.text("event", event)
 	b.text("state", string(p.State))
 	b.some("failure", string(p.Failure))
@@ -219,6 +220,11 @@ func (f *fact) text(name, value string) {
 		}
 	}
 	f.body = append(append(append(f.body, '"'), value...), '"')
+}
+
+func (f *fact) time(name string, at time.Time) {
+	f.name(name)
+	f.body = append(at.UTC().AppendFormat(append(f.body, '"'), time.RFC3339Nano), '"')
 }
 
 func (f *fact) some(name, value string) {

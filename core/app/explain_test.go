@@ -29,7 +29,7 @@ var hidden = regexp.MustCompile(`(id-\d{8}|cl_[a-z2-7]{26})`)
 func auditOf(t *testing.T, w *world) *app.Audit {
 	t.Helper()
 	a, err := app.NewAudit(app.AuditOptions{
-		Journal: w.Journal, SealKey: &sealKey{}, Ledger: w.ledger, Directory: w.App.Options.Directory, Releases: w.Releases, Clock: w.clock,
+		Journal: w.Journal, SealKey: &sealKey{}, Ledger: w.ledger, Directory: w.App.Options.Directory, Releases: w.Options.Releases, Clock: w.clock,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestStories(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := resolving(t)
-				must(t)(nil, w.Releases.Add(t.Context(), release.Release{
+				must(t)(nil, w.Options.Releases.Add(t.Context(), release.Release{
 					Name: "till", Version: "1.0.0", SHA256: strings.Repeat("ab", 32), Path: "/p", Size: 1, Status: release.Installed,
 				}))
 				play(t, w)

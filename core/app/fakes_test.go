@@ -238,8 +238,11 @@ func (noRuntime) Describe(context.Context, string) (release.Release, error) {
 }
 
 func (noRuntime) Keep(_ context.Context, r release.Release) (release.Release, error) { return r, nil }
-func (noRuntime) Activate(context.Context, release.Release) error                    { return nil }
-func (noRuntime) Instances(string) []release.Instance                                { return nil }
+
+func (noRuntime) Types(context.Context, release.Release) ([]catalogue.Type, error) { return nil, nil }
+func (noRuntime) Prepare(context.Context, release.Release) error                   { return nil }
+func (noRuntime) Route(context.Context, release.Channel, []release.Release) error  { return nil }
+func (noRuntime) Instances(string) []release.Instance                              { return nil }
 
 // shaky is a ledger whose commits fail when the test says so.
 type shaky struct {
@@ -276,7 +279,7 @@ func newWorld(t *testing.T) *world {
 	}
 	var err error
 	w.App, err = app.New(app.Options{
-		Ledger: w.ledger, Journal: store.Journal(), Mandates: store.Mandates(), SealKey: &sealKey{}, Providers: w.till, Runtime: noRuntime{}, Releases: store.Releases(), Directory: store.Directory(),
+		Ledger: w.ledger, Journal: store.Journal(), Mandates: store.Mandates(), SealKey: &sealKey{}, Providers: w.till, Runtime: noRuntime{}, Releases: store.Releases(), Replicas: store.Replicas(), Directory: store.Directory(),
 		Secrets: vault{}, Signer: &signer{}, Clock: w.clock, IDs: &ids{}, Boot: "boot-1",
 	})
 	if err != nil {

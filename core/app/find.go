@@ -19,7 +19,7 @@ func (a payments) found(
 	if c.Neutral != nil {
 		return a.byID(ctx, c, k)
 	}
-	session, err := a.Providers.Open(ctx, outbound.Route{Type: c.Type, Store: storeOf(c), Existing: true})
+	session, err := a.hold(ctx, outbound.Route{Type: c.Type, Store: storeOf(c), Existing: true})
 	if err != nil {
 		return payment.Record{}, nil, draft{}, err
 	}
@@ -27,6 +27,13 @@ func (a payments) found(
 	if err != nil {
 		session.Close()
 		return payment.Record{}, nil, draft{}, err
+	}
+	if other, moved := a.chosen(ctx, session, r.Payment); moved {
+		session = other
+		if r, d, err = a.byColumns(ctx, session, c, k); err != nil {
+			session.Close()
+			return payment.Record{}, nil, draft{}, err
+		}
 	}
 	return r, session, d, nil
 }
@@ -99,7 +106,7 @@ func (a payments) byID(
 		return fail(fault.New(fault.NotFound, "payment_not_found", "There is no such payment."))
 	}
 	c.Type, c.Environment = p.Type, p.Environment
-	session, err := a.Providers.Open(ctx, outbound.Route{Type: p.Type, Payment: p.ID, Store: p.Store, Existing: true})
+	session, err := a.hold(ctx, outbound.Route{Type: p.Type, Payment: p.ID, Store: p.Store, Existing: true})
 	if err != nil {
 		return fail(err)
 	}

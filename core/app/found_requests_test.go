@@ -58,15 +58,21 @@ func TestAnOrderIDIsOnePayments(t *testing.T) {
 	declined := func(context.Context, outbound.Instruction) outbound.Answer {
 		return outbound.Answer{Known: payment.KnownDeclined, Native: []byte(`{"code":"51"}`)}
 	}
+	const copied = "" // the order id that the last payment had at the provider
 	for name, orders := range map[string][]string{
 		"the number first":  {"A", "A-2", "A"},
 		"the attempt first": {"A", "A", "A-2"},
+		"the id is copied":  {"A", "A", copied},
+		"a copy is copied":  {"A", "A", copied, copied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			seen := map[string]string{}
+			seen, last := map[string]string{}, ""
 			for n, number := range orders {
+				if number == copied {
+					number = last
+				}
 				w.till.answers = w.till.bank.do
 				if n == 0 {
 					w.till.answers = declined
@@ -81,7 +87,7 @@ func TestAnOrderIDIsOnePayments(t *testing.T) {
 				if before, taken := seen[id]; taken {
 					t.Errorf("%s and %s are both %s at the provider", before, number, id)
 				}
-				seen[id] = number
+				seen[id], last = number, id
 			}
 		})
 	}

@@ -162,8 +162,8 @@ func (a payments) joined(
 func (a payments) retry(
 	ctx context.Context, r payment.Record, key outbound.ClaimKey, d draft,
 ) (inbound.Reply, error) {
-	session, err := a.Providers.Open(ctx, outbound.Route{
-		Type: r.Payment.Type, Payment: r.Payment.ID, Store: d.set.store,
+	session, err := a.hold(ctx, outbound.Route{
+		Type: r.Payment.Type, Payment: r.Payment.ID, Store: d.set.store, Environment: r.Payment.Environment,
 	})
 	if err != nil {
 		return inbound.Reply{}, err

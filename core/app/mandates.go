@@ -69,7 +69,7 @@ func (a mandates) ask(ctx context.Context, m mandate.Mandate, q outbound.Mandate
 	if err != nil {
 		return m, err
 	}
-	session, err := a.Providers.Open(ctx, outbound.Route{Type: q.Type, Store: m.Store, Existing: true})
+	session, err := a.hold(ctx, outbound.Route{Type: q.Type, Store: m.Store, Existing: true})
 	if err != nil {
 		return m, err
 	}

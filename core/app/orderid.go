@@ -6,69 +6,76 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/outbound"
 )
 
 // orderID is the order number that the provider is told: another one for each attempt, so that a search never takes an
-// earlier attempt's charge for this one's. A client may have named an order of its own in the same way ("A-2" beside the
-// second attempt of "A"): whichever comes second gets an id that nobody chooses, or a search of one would find, and give
-// back, the charge of the other.
+// earlier attempt's charge for this one's. A later attempt's id ends in a word that nobody can choose, because a client may
+// have an order of its own named "A-2" beside the second attempt of "A": were they one order at the provider, a search of
+// one would find, and give back, the charge of the other.
 func (a *App) orderID(ctx context.Context, p payment.Payment) (string, error) {
-	id := p.OrderNumber
-	var (
-		taken bool
-		err   error
-	)
 	if p.Attempt > 1 {
-		id += "-" + strconv.Itoa(p.Attempt)
-		taken, err = a.isOrder(ctx, p, id)
-	} else if base, attempt, ok := attemptOf(p.OrderNumber); ok {
-		taken, err = a.wasTried(ctx, p, base, attempt)
+		return p.OrderNumber + "-" + strconv.Itoa(p.Attempt) + "-" + a.mark(p), nil
 	}
+	base, word, ok := attemptOf(p.OrderNumber)
+	if !ok {
+		return p.OrderNumber, nil
+	}
+	taken, err := a.isMarked(ctx, p, base, word)
 	if taken {
-		id += "-" + a.mark(p)
+		return p.OrderNumber + "-" + a.mark(p), err
 	}
-	return id, err
+	return p.OrderNumber, err
 }
 
 // mark is a short word of a payment that no client can choose.
 func (a *App) mark(p payment.Payment) string {
 	sum := a.Secrets.Fingerprint([]byte("order-id\x00" + string(p.ID)))
-	return hex.EncodeToString(sum[:3])
+	return hex.EncodeToString(sum[:markBytes])
 }
 
-// attemptOf takes an order number apart that reads like the id of a later attempt.
-func attemptOf(number string) (base string, attempt int, ok bool) {
-	at := strings.LastIndexByte(number, '-')
-	if at < 1 {
-		return "", 0, false
+const markBytes = 3
+
+// attemptOf takes an order number apart that reads like the id of a later attempt, of a retry, or of an order that read so
+// itself. Few do; the others are spared a look into the ledger.
+func attemptOf(number string) (base, word string, ok bool) {
+	at := len(number) - 2*markBytes - 1
+	if at < 1 || number[at] != '-' || strings.Trim(number[at+1:], "0123456789abcdef") != "" {
+		return "", "", false
 	}
-	n, err := strconv.Atoi(number[at+1:])
-	return number[:at], n, err == nil && n > 1 && strconv.Itoa(n) == number[at+1:]
-}
-
-// isOrder reports whether the company itself has an order of this number with the account.
-func (a *App) isOrder(ctx context.Context, p payment.Payment, number string) (bool, error) {
-	_, err := a.Ledger.Find(ctx, outbound.Key{
-		Company: p.Company, Environment: p.Environment, Provider: p.Provider, Account: p.Account, OrderNumber: number,
-	})
-	if fault.KindOf(err) == fault.NotFound {
-		return false, nil
+	base, word = number[:at], number[at+1:]
+	if _, _, again := attemptOf(base); again {
+		return base, word, true
 	}
-	return err == nil, err
+	dash := strings.LastIndexByte(base, '-')
+	if dash < 1 {
+		return "", "", false
+	}
+	count := strings.TrimPrefix(base[dash+1:], "r")
+	n, err := strconv.Atoi(count)
+	return base[:dash], word, err == nil && n > 1 && strconv.Itoa(n) == count
 }
 
-// wasTried reports whether an order was tried as often with the account.
-func (a *App) wasTried(ctx context.Context, p payment.Payment, number string, attempt int) (bool, error) {
-	page, err := a.Ledger.List(ctx, outbound.Query{Company: p.Company, OrderNumber: number, Limit: 200})
-	for _, other := range page.Payments {
-		if other.Attempt == attempt && other.Environment == p.Environment && other.Provider == p.Provider && other.Account == p.Account {
-			return true, nil
+// isMarked reports whether the account was told an id of the order that ends in the word.
+// Whoever knows the word has it from a payment that is stored.
+func (a *App) isMarked(ctx context.Context, p payment.Payment, number, word string) (bool, error) {
+	q := outbound.Query{Company: p.Company, Environment: p.Environment, OrderNumber: number, Limit: 200}
+	for {
+		page, err := a.Ledger.List(ctx, q)
+		if err != nil {
+			return false, err
 		}
+		for _, other := range page.Payments {
+			if other.Provider == p.Provider && other.Account == p.Account && a.mark(other) == word {
+				return true, nil
+			}
+		}
+		if page.Next == "" {
+			return false, nil
+		}
+		q.Before = page.Next
 	}
-	return false, err
 }
 
 // retryID is the order id of a retry. What was certainly never sent keeps its id; a redirect whose answer was lost may

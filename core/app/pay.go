@@ -23,7 +23,7 @@ func (a payments) Pay(ctx context.Context, c inbound.Native) (inbound.Reply, err
 
 func (a payments) pay(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
 	id := payment.ID(a.IDs.New())
-	session, err := a.Providers.Open(ctx, outbound.Route{Type: c.Type, Payment: id, Store: storeOf(c)})
+	session, err := a.hold(ctx, outbound.Route{Type: c.Type, Payment: id, Store: storeOf(c), Environment: c.Environment})
 	if fault.KindOf(err) == fault.Unavailable {
 		return a.whileDown(ctx, c, err)
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/payrack/payrack/core/catalogue"
@@ -19,8 +20,9 @@ const (
 	// of a provider's outage must not be a stampede.
 	maxResolving  = 64
 	maxPerAccount = 8
-	// maxWaiting is how many claimed payments of one account may wait for their turn, maxPatience how long: behind that the
-	// claim may be another replica's. What does not wait is due again when its claim ends.
+	// maxWaiting is how many claimed payments of one account may wait for their turn, and maxPatience how long: behind that
+	// the claim may be another replica's, and the payment is due again when its claim ends. One slow provider must neither
+	// fill this process nor hold up the others.
 	maxWaiting  = 16
 	maxPatience = claimLease / 2
 	// maxSteps bounds what one claim may do; what is left is due again.
@@ -29,21 +31,18 @@ const (
 
 // ResolveDue claims what is due, asks the providers and does what follows, in the background.
 func (a recovery) ResolveDue(ctx context.Context) (int, error) {
-	limit := a.watching.free()
+	limit, held := a.watching.free()
 	if limit < 1 {
 		return 0, nil
 	}
 	due, err := a.Ledger.Due(ctx, outbound.DueQuery{
-		Boot: a.Boot, Limit: limit, PerAccount: a.SearchesPerSecond, Lease: claimLease,
+		Boot: a.Boot, Limit: limit, PerAccount: a.SearchesPerSecond, Room: maxPerAccount + maxWaiting, Held: held, Lease: claimLease,
 	})
 	if err != nil {
 		return 0, err
 	}
 	for _, r := range due {
-		leave, ok := a.watching.queue(r.Payment)
-		if !ok {
-			continue
-		}
+		leave := a.watching.queue(r.Payment)
 		a.background.Go(func() {
 			entered := a.turn(r.Payment)
 			leave()
@@ -145,7 +144,7 @@ func (a *App) step(ctx context.Context, r payment.Record, pulled bool) (next pay
 		case company.Hold, company.OnUnknownDefault:
 		}
 	}
-	session, err := a.Providers.Open(ctx, outbound.Route{Type: p.Type, Payment: p.ID, Store: p.Store, Existing: true})
+	session, err := a.hold(ctx, outbound.Route{Type: p.Type, Payment: p.ID, Store: p.Store, Existing: true})
 	if err != nil {
 		return a.blind(ctx, r, pulled, err)
 	}
@@ -198,6 +197,10 @@ func (a *App) look(
 		OrderID: o.OrderID, TransactionID: p.ProviderTransaction, RequestID: o.RequestID, About: o.Kind, AboutReference: string(o.ID),
 		Form: outbound.Form{Columns: []byte("{}")},
 	})
+	if otherOrder(found, o.OrderID) {
+		t := session.Type()
+		a.breach(t.Provider, t.Version, fmt.Sprintf("payment %s: a search for order %q was answered for order %q", p.ID, o.OrderID, found.Evidence.OrderID))
+	}
 	if found.Failed || (found.Evidence.OrderID != "" && found.Evidence.OrderID != o.OrderID) {
 		// Nothing was found out, or the provider spoke of another order: no word of it counts.
 		return payment.Sight{}, found

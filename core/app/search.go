@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -15,11 +16,11 @@ import (
 
 // Search asks the provider what it knows and passes its record through.
 func (a payments) Search(ctx context.Context, c inbound.Native) (inbound.Reply, error) {
-	session, err := a.Providers.Open(ctx, outbound.Route{Type: c.Type, Store: storeOf(c), Existing: true})
+	session, err := a.hold(ctx, outbound.Route{Type: c.Type, Store: storeOf(c), Existing: true})
 	if err != nil {
 		return inbound.Reply{}, err
 	}
-	defer session.Close()
+	defer func() { session.Close() }()
 
 	form, err := session.Form(catalogue.Search, c.Request)
 	if err != nil {
@@ -32,6 +33,12 @@ func (a payments) Search(ctx context.Context, c inbound.Native) (inbound.Reply, 
 	}
 	promises, _ := described.Find(catalogue.Search)
 	ours := a.known(ctx, c, described, set, form)
+	if ours.Payment.ID != "" {
+		if other, moved := a.chosen(ctx, session, ours.Payment); moved {
+			session, described = other, other.Type()
+			promises, _ = described.Find(catalogue.Search)
+		}
+	}
 	known, orderID := ours.Payment, form.OrderNumber
 	if ours.Operation.OrderID != "" {
 		orderID = ours.Operation.OrderID // a later attempt has another order id at the provider
@@ -59,6 +66,7 @@ func (a payments) Search(ctx context.Context, c inbound.Native) (inbound.Reply, 
 	reply := inbound.Reply{Payment: known.ID, State: known.State, Record: ours}
 	switch {
 	case otherOrder(found, orderID):
+		a.breach(described.Provider, described.Version, fmt.Sprintf("a search for order %q was answered for order %q", orderID, found.Evidence.OrderID))
 		return inbound.Reply{}, searchFailed(outbound.Findings{Failed: true, Reason: "bad_answer"})
 	case len(found.Native) > 0 && (found.Failed || found.Finding == payment.FindingNotFound):
 		reply.Body = native.Append(found.Native, native.Member{Name: labelMember, Value: described.MessageFrom})

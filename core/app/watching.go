@@ -1,6 +1,7 @@
 package app
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -12,10 +13,10 @@ import (
 type watching struct {
 	mu       sync.Mutex
 	running  int
-	accounts map[string]int
+	accounts map[outbound.Account]int
 	// waiting counts those that were claimed and have no place yet, waits the same by account.
 	waiting int
-	waits   map[string]int
+	waits   map[outbound.Account]int
 	// last is when an operation was looked at, on the wall and the monotonic clock both.
 	last map[payment.OperationID]time.Time
 	// pulled is when a payment was pulled forward.
@@ -27,58 +28,60 @@ func (w *watching) enter(p payment.Payment) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.accounts == nil {
-		w.accounts = map[string]int{}
+		w.accounts = map[outbound.Account]int{}
 	}
-	key := lane(p)
-	if w.running >= maxResolving || w.accounts[key] >= maxPerAccount {
+	account := outbound.AccountOf(p)
+	if w.running >= maxResolving || w.accounts[account] >= maxPerAccount {
 		return false
 	}
 	w.running++
-	w.accounts[key]++
+	w.accounts[account]++
 	return true
 }
 
 func (w *watching) leave(p payment.Payment) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	key := lane(p)
 	w.running--
-	if w.accounts[key]--; w.accounts[key] == 0 {
-		delete(w.accounts, key)
-	}
+	less(w.accounts, outbound.AccountOf(p))
 }
 
-// lane is the account whose provider is asked.
-func lane(p payment.Payment) string { return p.Provider + "\x00" + p.Account }
-
-// queue lets a claimed payment wait for a place; ok is false if enough of its account wait already: one slow provider must
-// neither fill this process nor hold up the others. The returned function ends the wait.
-func (w *watching) queue(p payment.Payment) (leave func(), ok bool) {
+// queue lets a claimed payment wait for a place. The returned function ends the wait.
+func (w *watching) queue(p payment.Payment) (leave func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.waits == nil {
-		w.waits = map[string]int{}
+		w.waits = map[outbound.Account]int{}
 	}
-	key := lane(p)
-	if w.waits[key] >= maxWaiting {
-		return nil, false
-	}
+	account := outbound.AccountOf(p)
 	w.waiting++
-	w.waits[key]++
+	w.waits[account]++
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.waiting--
-		if w.waits[key]--; w.waits[key] == 0 {
-			delete(w.waits, key)
-		}
-	}, true
+		less(w.waits, account)
+	}
 }
 
-func (w *watching) free() int {
+func less(counts map[outbound.Account]int, account outbound.Account) {
+	if counts[account]--; counts[account] == 0 {
+		delete(counts, account)
+	}
+}
+
+// free is how many payments may be claimed, and how many each account holds.
+func (w *watching) free() (n int, held map[outbound.Account]int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return maxResolving - w.running - w.waiting
+	held = maps.Clone(w.waits)
+	if held == nil {
+		held = map[outbound.Account]int{}
+	}
+	for account, n := range w.accounts {
+		held[account] += n
+	}
+	return maxResolving - w.running - w.waiting, held
 }
 
 // watched is the time that was really watched since the last look at an operation, as far as it lies behind the send

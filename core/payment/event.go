@@ -123,7 +123,8 @@ type Reviewed struct {
 	Evidence string
 }
 
-// OrphanFound says that reconciliation found money for a payment that was told "not charged".
+// OrphanFound says that money was found for a payment that was told "not paid": by reconciliation, or by the release that
+// checks one on trial.
 type OrphanFound struct {
 	At       time.Time
 	Evidence Evidence

@@ -273,9 +273,10 @@ func reviewed(r Record, e Reviewed) (Record, error) {
 	return r, nil
 }
 
-// orphanFound: the promise "not paid" stands, and money is there all the same. It is given back.
+// orphanFound: the promise "not paid" stands, and money is there all the same. It is given back. A decline or a "not sent" is
+// no less a promise: the release that read the answer may have been wrong.
 func orphanFound(r Record, e OrphanFound) (Record, error) {
-	if r.Payment.State != Failed || r.Payment.Failure != NotCharged {
+	if r.Payment.State != Failed {
 		return Record{}, refused(r.Payment.State, "have an orphan charge")
 	}
 	if e.Evidence.Captured.Units <= 0 && e.Evidence.Authorized.Units <= 0 {

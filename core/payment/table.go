@@ -1,6 +1,6 @@
 package payment
 
-import "slices"
+import "sync"
 
 // Transition is one allowed change of a payment's state.
 type Transition struct {
@@ -89,5 +89,15 @@ func Transitions() []Transition {
 
 // Allowed reports whether the table has the change.
 func Allowed(from, to State) bool {
-	return slices.ContainsFunc(Transitions(), func(t Transition) bool { return t.From == from && t.To == to })
+	_, ok := allowed()[[2]State{from, to}]
+	return ok
 }
+
+// allowed is the table to look changes up in: every change of every payment is.
+var allowed = sync.OnceValue(func() map[[2]State]struct{} { //nolint:gochecknoglobals // a constant table
+	all := make(map[[2]State]struct{})
+	for _, t := range Transitions() {
+		all[[2]State{t.From, t.To}] = struct{}{}
+	}
+	return all
+})

@@ -1,5 +1,6 @@
-// Package release holds what is known of provider releases: immutable rows pinned by SHA-256, and the
-// channel that says which release of a provider serves.
+// Package release is the domain of provider releases: immutable rows pinned by SHA-256, the channel that says which
+// release of a provider serves which payment, and the rules by which that changes. Everything here is pure: no clock, no
+// goroutine, no process.
 package release
 
 import "time"
@@ -21,24 +22,18 @@ type Release struct {
 	Version string
 	// SHA256 of the binary, lower-case hex.
 	SHA256 string
-	// Path of the stored binary.
-	Path        string
-	Size        int64
-	Status      Status
+	// Path of the stored binary on this machine.
+	Path   string
+	Size   int64
+	Status Status
+	// Source is where the binary came from: a path, "upload", or the OCI reference with its digest.
+	Source string
+	// SignedBy names the operator's key whose signature of the binary was good, empty if there is none.
+	SignedBy string
+	// ReportedBy names the key of the conformance report that was relied on, empty if there is none.
+	ReportedBy  string
 	InstalledAt time.Time
 	InstalledBy string
-}
-
-// Channel says which release of a provider serves.
-type Channel struct {
-	Name       string
-	Stable     string
-	Previous   string
-	Enabled    bool
-	Generation int64
-	UpdatedAt  time.Time
-	UpdatedBy  string
-	Reason     string
 }
 
 // Instance is one running process of a release.
@@ -50,6 +45,8 @@ type Instance struct {
 	State     string
 	Inflight  int
 	StartedAt time.Time
+	// Protections are the limits that hold for the process, by name: "on", "off" or "off: why".
+	Protections map[string]string
 }
 
 // Activation is a finished activation.
@@ -58,5 +55,6 @@ type Activation struct {
 	Version    string
 	Previous   string
 	Generation int64
-	Took       time.Duration
+	// Took is from the order to the first possible call of the new release, on all live replicas.
+	Took time.Duration
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/payrack/payrack/adapters/outbound/memory"
 	"github.com/payrack/payrack/core/access"
 	"github.com/payrack/payrack/core/app"
+	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/credential"
 	"github.com/payrack/payrack/core/fault"
@@ -51,7 +52,7 @@ func start(w *world, store *memory.Store, b *book, name string, boot int) (*proc
 	p := &process{w: w, name: fmt.Sprintf("%s.%d", name, boot), book: b, dead: make(chan struct{})}
 	core, err := app.New(app.Options{
 		Ledger: ledger{store.Ledger(), p}, Journal: store.Journal(), Mandates: store.Mandates(), SealKey: sealKey{},
-		Providers: providers{p}, Runtime: noRuntime{}, Releases: store.Releases(), Directory: store.Directory(),
+		Providers: providers{p}, Runtime: noRuntime{}, Releases: store.Releases(), Replicas: store.Replicas(), Directory: store.Directory(),
 		Secrets: vault{}, Signer: noSigner{}, Clock: clock{}, IDs: ids{p}, Boot: p.name,
 		SendMargin: 5 * time.Second, FinalMargin: time.Second, DecisionAfter: time.Minute, SearchesPerSecond: 1000,
 	})
@@ -196,8 +197,11 @@ func (noRuntime) Describe(context.Context, string) (release.Release, error) {
 }
 
 func (noRuntime) Keep(_ context.Context, r release.Release) (release.Release, error) { return r, nil }
-func (noRuntime) Activate(context.Context, release.Release) error                    { return nil }
-func (noRuntime) Instances(string) []release.Instance                                { return nil }
+
+func (noRuntime) Types(context.Context, release.Release) ([]catalogue.Type, error) { return nil, nil }
+func (noRuntime) Prepare(context.Context, release.Release) error                   { return nil }
+func (noRuntime) Route(context.Context, release.Channel, []release.Release) error  { return nil }
+func (noRuntime) Instances(string) []release.Instance                              { return nil }
 
 // furnish makes the company of the simulation.
 func furnish(store *memory.Store, policy company.OnUnknown) error {

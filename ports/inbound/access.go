@@ -9,7 +9,6 @@ import (
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/credential"
 	"github.com/payrack/payrack/core/directory"
-	"github.com/payrack/payrack/core/release"
 )
 
 // Access issues and checks tokens (OAuth 2.0 client credentials, RFC 6749 section 4.4).
@@ -93,43 +92,4 @@ type AddClient struct {
 	Name         string
 	Scopes       []access.Scope
 	Environments []company.Environment
-}
-
-// Plugins installs and activates provider releases.
-type Plugins interface {
-	// Install describes, stores and pins a binary by digest. Where the operator demands a conformance report, a new
-	// release without a good one is fault.Invalid code report_missing or report_invalid, and nothing of it is kept.
-	Install(ctx context.Context, c InstallPlugin) (release.Release, error)
-	// Activate moves the traffic of a provider to a release; the old one goes on if it is refused.
-	Activate(ctx context.Context, c ActivatePlugin) (release.Activation, error)
-	// Status of all providers.
-	Status(ctx context.Context) ([]PluginStatus, error)
-	// Converge starts what the channels say, on this process. It returns the first refusal and goes on
-	// with the others.
-	Converge(ctx context.Context) error
-}
-
-// InstallPlugin installs the binary at a path of the server.
-type InstallPlugin struct {
-	Path  string
-	Actor string
-	// Report is the signed conformance report file of the binary, nil if none came with it.
-	Report []byte
-}
-
-// ActivatePlugin activates an installed release.
-type ActivatePlugin struct {
-	Name    string
-	Version string
-	Actor   string
-	Reason  string
-}
-
-// PluginStatus is one provider.
-type PluginStatus struct {
-	Name      string
-	Channel   release.Channel
-	Releases  []release.Release
-	Instances []release.Instance
-	Types     []string
 }

@@ -71,8 +71,24 @@ type DueQuery struct {
 	// PerAccount bounds the claims of one provider account in one second of the database's clock, over all
 	// replicas; 0 for no bound.
 	PerAccount int
+	// Room bounds how many claims of one account this process life may hold, Held how many it holds already; 0 for no
+	// bound. What has no room is not claimed: a claim that waits for its turn keeps everybody else away.
+	Room int
+	Held map[Account]int
 	// Lease of a claim.
 	Lease time.Duration
+}
+
+// Account is a provider account, whose provider is asked.
+type Account struct {
+	Environment company.Environment
+	Provider    string
+	Account     string
+}
+
+// AccountOf is the account of a payment.
+func AccountOf(p payment.Payment) Account {
+	return Account{Environment: p.Environment, Provider: p.Provider, Account: p.Account}
 }
 
 // PullPause is how long a payment that was claimed is not pulled forward again.

@@ -44,8 +44,13 @@ type Route struct {
 	Type    string
 	Payment payment.ID
 	Store   company.StoreID
+	// Environment of a payment that is to begin, for what is watched by environment; empty for one that exists.
+	Environment company.Environment
 	// Existing is true for a payment that exists: it is served although new ones are switched off.
 	Existing bool
+	// Version opens the session on exactly this release, whatever the channel says; empty lets the channel choose. A
+	// release that is not ready is fault.Unavailable code provider_unavailable.
+	Version string
 }
 
 // Session is a held release. It must be closed.

@@ -12,3 +12,15 @@ func (s *Store) Age(boot string, by time.Duration) {
 	}
 	s.lives[boot] = sign.Add(-by)
 }
+
+// AgeReports makes the reports of a replica older.
+func (s *Store) AgeReports(replica string, by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, r := range s.reports {
+		if k.replica == replica {
+			r.SeenAt = r.SeenAt.Add(-by)
+			s.reports[k] = r
+		}
+	}
+}

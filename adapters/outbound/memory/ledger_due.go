@@ -52,7 +52,7 @@ func (s *Store) dead(boot string, since, at time.Time) bool {
 
 // Due claims what is due.
 func (l *ledger) Due(ctx context.Context, q outbound.DueQuery) ([]payment.Record, error) {
-	if q.Boot == "" || q.Limit < 1 || q.Lease <= 0 || q.PerAccount < 0 {
+	if q.Boot == "" || q.Limit < 1 || q.Lease <= 0 || q.PerAccount < 0 || q.Room < 0 {
 		return nil, invalid("out_of_range", "a claim needs a process life, a lease and a limit of at least 1")
 	}
 	if err := l.s.enter(ctx); err != nil {
@@ -61,11 +61,17 @@ func (l *ledger) Due(ctx context.Context, q outbound.DueQuery) ([]payment.Record
 	defer l.s.mu.Unlock()
 	at := now()
 	var all []payment.Record
+	taken := map[outbound.Account]int{}
 	for _, h := range l.s.due(q, at) {
 		if len(all) == q.Limit {
 			break
 		}
+		account := outbound.AccountOf(h.payment)
+		if q.Room > 0 && q.Held[account]+taken[account] >= q.Room {
+			continue
+		}
 		if l.s.paced(h.payment, q.PerAccount, at) {
+			taken[account]++
 			all = append(all, l.s.claim(h, q, at))
 		}
 	}

@@ -45,5 +45,18 @@ func TestDirectory(t *testing.T) {
 
 func TestReleases(t *testing.T) {
 	t.Parallel()
-	outboundtest.Releases(t, func(*testing.T) outbound.Releases { return memory.New().Releases() })
+	outboundtest.Releases(t, func(*testing.T) outboundtest.FleetStores { return fleetStores() })
+}
+
+func TestReplicas(t *testing.T) {
+	t.Parallel()
+	outboundtest.SharedReplicas(t, func(*testing.T) outboundtest.FleetStores { return fleetStores() })
+}
+
+func fleetStores() outboundtest.FleetStores {
+	s := memory.New()
+	return outboundtest.FleetStores{
+		Releases: s.Releases(), Replicas: s.Replicas(), Journal: s.Journal(), Peer: s.Replicas(),
+		Age: func(_ *testing.T, replica string, by time.Duration) { s.AgeReports(replica, by) },
+	}
 }

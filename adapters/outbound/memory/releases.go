@@ -3,10 +3,12 @@ package memory
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 
+	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/release"
+	"github.com/payrack/payrack/ports/outbound"
 )
 
 // releaseStore is the store's outbound.Releases.
@@ -65,21 +67,59 @@ func (r *releaseStore) Channels(ctx context.Context) ([]release.Channel, error) 
 		return nil, err
 	}
 	defer r.s.mu.Unlock()
-	all := slices.Collect(maps.Values(r.s.channels))
+	all := make([]release.Channel, 0, len(r.s.channels))
+	for _, c := range r.s.channels {
+		all = append(all, keptChannel(c))
+	}
 	slices.SortFunc(all, func(a, b release.Channel) int { return cmp.Compare(a.Name, b.Name) })
 	return all, nil
 }
 
-// SaveChannel stores a channel over the generation before.
-func (r *releaseStore) SaveChannel(ctx context.Context, c release.Channel) error {
+// SaveChannel stores a channel over the generation before, with its journal entry.
+func (r *releaseStore) SaveChannel(ctx context.Context, c release.Channel, e journal.Entry) error {
+	if err := outbound.CheckChannel(c, e); err != nil {
+		return err //nolint:wrapcheck // a fault already
+	}
 	if err := r.s.enter(ctx); err != nil {
 		return err
 	}
 	defer r.s.mu.Unlock()
-	if c.Generation < 1 || r.s.channels[c.Name].Generation != c.Generation-1 {
+	before := r.s.channels[c.Name]
+	if c.Generation < 1 || before.Generation != c.Generation-1 {
 		return conflict("generation_moved", "the channel was changed meanwhile; read it again")
 	}
-	c.UpdatedAt = stored(c.UpdatedAt)
-	r.s.channels[c.Name] = c
+	if before.Events != c.Events-1 || before.Chain != e.Prev {
+		return fault.New(fault.Internal, "change_malformed", "the entry of a channel does not follow the one before it; nothing was stored")
+	}
+	r.s.channels[c.Name] = keptChannel(c)
+	r.s.write(e)
+	r.s.tell()
 	return nil
+}
+
+// SetStatus changes the status of a release, or forgets it.
+func (r *releaseStore) SetStatus(ctx context.Context, name, version string, status release.Status) error {
+	if err := r.s.enter(ctx); err != nil {
+		return err
+	}
+	defer r.s.mu.Unlock()
+	i := r.s.release(name, version)
+	switch {
+	case i < 0:
+		return notFound("release_not_found", "there is no such release")
+	case r.s.releases[i].Status == release.Revoked && status != release.Revoked:
+		return conflict("revoked", "a revoked release stays revoked, so that its digest is never started again")
+	case status == "":
+		r.s.releases = slices.Delete(r.s.releases, i, i+1)
+	default:
+		r.s.releases[i].Status = status
+	}
+	return nil
+}
+
+// keptChannel shares no memory with c.
+func keptChannel(c release.Channel) release.Channel {
+	c.UpdatedAt, c.Until, c.BakesUntil = stored(c.UpdatedAt), stored(c.Until), stored(c.BakesUntil)
+	c.Stores = append([]string(nil), c.Stores...)
+	return c
 }

@@ -56,6 +56,9 @@ type Store struct {
 
 	releases []release.Release
 	channels map[string]release.Channel
+	reports  map[reportKey]release.Report
+	// listeners are told of every saved channel.
+	listeners map[chan struct{}]struct{}
 }
 
 // held is a payment with its operations, oldest first.
@@ -114,6 +117,8 @@ func New(options ...Option) *Store {
 		credentials: map[directory.CredentialKey]credential.Credential{},
 		clients:     map[string]access.Client{},
 		channels:    map[string]release.Channel{},
+		reports:     map[reportKey]release.Report{},
+		listeners:   map[chan struct{}]struct{}{},
 	}
 	for _, t := range payment.Transitions() {
 		s.allowed[[2]payment.State{t.From, t.To}] = true
@@ -138,6 +143,9 @@ func (s *Store) Directory() outbound.Directory { return &directoryStore{s: s} }
 
 // Releases is the store's outbound.Releases.
 func (s *Store) Releases() outbound.Releases { return &releaseStore{s: s} }
+
+// Replicas is the store's outbound.Replicas.
+func (s *Store) Replicas() outbound.Replicas { return &replicaStore{s: s} }
 
 // enter takes the lock unless the caller has given up.
 func (s *Store) enter(ctx context.Context) error {

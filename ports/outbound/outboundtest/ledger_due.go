@@ -201,6 +201,7 @@ func dueCases() []ledgerCase {
 				{Boot: "now", Lease: time.Second},
 				{Boot: "now", Limit: 1},
 				{Boot: "now", Limit: 1, Lease: time.Second, PerAccount: -1},
+				{Boot: "now", Limit: 1, Lease: time.Second, Room: -1},
 			} {
 				_, err := b.ledger.Due(t.Context(), q)
 				wantKind(t, err, fault.Invalid)

@@ -66,6 +66,21 @@ func paceCases() []ledgerCase {
 			other := b.unknown(t, ago(time.Second), at("b"))
 			b.claimed(t, outbound.DueQuery{Boot: "now", Limit: 5, Lease: time.Hour, PerAccount: 1}, first, other)
 		}},
+		{"what a process life has no room for is not claimed", func(t *testing.T, b *book) {
+			t.Helper()
+			var due []payment.Record
+			for i := range 5 {
+				due = append(due, b.unknown(t, ago(time.Hour-time.Duration(i)*time.Second), at("a")))
+			}
+			other := b.unknown(t, ago(time.Second), at("b"))
+			q := outbound.DueQuery{Boot: "now", Limit: 10, Lease: time.Hour, Room: 3}
+			q.Held = map[outbound.Account]int{outbound.AccountOf(due[0].Payment): 1}
+			b.claimed(t, q, due[0], due[1], other)
+			q.Held = map[outbound.Account]int{outbound.AccountOf(due[0].Payment): 3, outbound.AccountOf(other.Payment): 4}
+			b.claimed(t, q)
+			q.Held = nil
+			b.claimed(t, q, due[2], due[3], due[4])
+		}},
 		{"claims of an account are bounded in each second, over all process lives", func(t *testing.T, b *book) {
 			t.Helper()
 			const perAccount = 3
