@@ -68,10 +68,13 @@ func (w *Watcher) look(ctx context.Context, behind bool) bool {
 }
 
 // pause is the interval, up to a fifth longer or shorter.
-func (w *Watcher) pause() time.Duration {
-	fifth := int64(w.Interval) / 5
+func (w *Watcher) pause() time.Duration { return about(w.Interval) }
+
+// about is an interval, up to a fifth longer or shorter.
+func about(interval time.Duration) time.Duration {
+	fifth := int64(interval) / 5
 	if fifth == 0 {
-		return w.Interval
+		return interval
 	}
-	return w.Interval + time.Duration(rand.Int64N(2*fifth+1)-fifth) //nolint:gosec // spreading load is no secret
+	return interval + time.Duration(rand.Int64N(2*fifth+1)-fifth) //nolint:gosec // spreading load is no secret
 }

@@ -1,5 +1,6 @@
-// Package sqlstore keeps payments, the directory and the releases in SQLite or PostgreSQL: the ports
-// outbound.Ledger, outbound.Directory and outbound.Releases, over one schema in two dialects.
+// Package sqlstore keeps payments, the directory, the releases and what replicas know of each other in SQLite or
+// PostgreSQL: the ports outbound.Ledger, outbound.Directory, outbound.Releases, outbound.Replicas and their neighbours,
+// over one schema in two dialects.
 //
 // Every change of a payment is one transaction that holds its claims, the payment, its operation and the
 // journal entry. On SQLite one goroutine writes, and whatever queued while the last fsync ran goes into one

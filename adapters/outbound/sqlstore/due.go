@@ -17,7 +17,7 @@ import (
 func (l *ledger) Due(ctx context.Context, q outbound.DueQuery) (all []payment.Record, err error) {
 	end := l.store.span(ctx, "ledger.due", "UPDATE operation BY next_check_at")
 	defer func() { end(SpanEnd{Err: err}) }()
-	if q.Boot == "" || q.Limit < 1 || q.Lease <= 0 || q.PerAccount < 0 {
+	if q.Boot == "" || q.Limit < 1 || q.Lease <= 0 || q.PerAccount < 0 || q.Room < 0 {
 		return nil, fault.New(fault.Invalid, "out_of_range", "a claim needs a process life, a lease and a limit of at least 1")
 	}
 	var found []candidate
@@ -59,7 +59,7 @@ func (l *ledger) candidates(ctx context.Context, db bun.IDB, q outbound.DueQuery
 	if q.Payment != "" {
 		return l.pulled(ctx, db, q, now)
 	}
-	room := rooms{perAccount: q.PerAccount, second: now / time.Second.Microseconds()}
+	room := roomsFor(q, now)
 	var all []candidate
 	var sending []candidate
 	if err := l.overdue(db, now).Limit(int64(q.Limit)).Scan(ctx, &sending); err != nil {

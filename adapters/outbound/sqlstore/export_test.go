@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
@@ -127,4 +128,26 @@ func DueSQL(s *Store) []string {
 // AttemptsSQL is the count of the attempts before a payment.
 func AttemptsSQL() string {
 	return "SELECT " + fmt.Sprintf(attemptsOf, "'c'", "'o'", "'test'", "'x'", "'a'")
+}
+
+// MigrateTo brings the schema up to an older version of the program.
+func MigrateTo(ctx context.Context, s *Store, version int64) error {
+	var db *sql.DB
+	switch b := s.backend.(type) {
+	case *sqliteBackend:
+		aside, err := b.aside()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = aside.Close() }()
+		db = aside
+	case *postgresBackend:
+		db = b.db
+	}
+	p, err := migrator(s.dialect, db)
+	if err != nil {
+		return err
+	}
+	_, err = p.UpTo(ctx, version)
+	return err
 }

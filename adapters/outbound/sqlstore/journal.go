@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 
 	"github.com/uptrace/bun"
@@ -39,14 +40,6 @@ func positive(limit int) error {
 	return nil
 }
 
-// placedRow is an entry of the journal beside its place.
-type placedRow struct {
-	journalRow
-
-	Tx       int64 `bun:"tx"`
-	Position int64 `bun:"position"`
-}
-
 // Tail returns entries of all streams behind a place. On SQLite one writer makes them visible in the order of their
 // rows. On PostgreSQL a transaction may take its rows first and commit last; so only transactions count that are older
 // than every one that is still open, in their own order.
@@ -67,14 +60,35 @@ func (j *journalStore) Tail(ctx context.Context, after journal.Place, limit int)
 		}
 		q = q.ColumnExpr("0 AS tx").Where("position > ?", after.Row).OrderExpr("position")
 	}
-	var rows []placedRow
-	if err := q.Scan(ctx, &rows); err != nil {
+	rows, err := q.Rows(ctx)
+	if err != nil {
 		return nil, readFault(err)
 	}
-	for _, row := range rows {
-		all = append(all, journal.Placed{Place: journal.Place{Transaction: row.Tx, Row: row.Position}, Entry: row.entry()})
+	defer func() { err = errors.Join(err, readFault(rows.Close())) }()
+	for rows.Next() {
+		one, err := placed(rows)
+		if err != nil {
+			return nil, readFault(err)
+		}
+		all = append(all, one)
 	}
-	return all, nil
+	return all, readFault(rows.Err())
+}
+
+// placed reads an entry beside its place: the columns of the journal, position, transaction. Each entry is read once by
+// the sealer and once for the webhooks, so it is read by hand.
+func placed(rows *sql.Rows) (journal.Placed, error) {
+	var (
+		p          journal.Placed
+		at         int64
+		prev, hash sql.RawBytes
+	)
+	e := &p.Entry
+	err := rows.Scan(&e.Stream, &e.N, &at, &e.Event, &e.Body, &prev, &hash, &p.Row, &p.Transaction)
+	e.At, e.Body = utc(at), filled(e.Body)
+	copy(e.Prev[:], prev)
+	copy(e.Hash[:], hash)
+	return p, err //nolint:wrapcheck // made a fault by the caller
 }
 
 type sealRow struct {

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -19,49 +20,71 @@ type paceRow struct {
 	Claims int64  `bun:"claims"`
 }
 
-// rooms is how many more claims each account has room for in a second, as far as can be seen without a lock.
+// rooms is how many more claims each account has room for: in this second, as far as can be seen without a lock, and in the
+// process life that asks.
 type rooms struct {
-	perAccount int
+	perAccount int64 // 0 for no bound
+	room       int64 // 0 for no bound
+	held       map[string]int64
 	second     int64
 	left       map[string]int64
 	// full are the accounts without room.
 	full []string
 }
 
+func roomsFor(q outbound.DueQuery, now int64) *rooms {
+	r := &rooms{
+		perAccount: int64(q.PerAccount), room: int64(q.Room), held: make(map[string]int64, len(q.Held)),
+		second: now / time.Second.Microseconds(), left: map[string]int64{},
+	}
+	for a, n := range q.Held {
+		r.held[laneOf(string(a.Environment), a.Provider, a.Account)] = int64(n)
+	}
+	return r
+}
+
 // measure reads the room of the accounts that are new.
 func (r *rooms) measure(ctx context.Context, db bun.IDB, found []candidate) error {
-	if r.perAccount == 0 || len(found) == 0 {
+	if r.perAccount == 0 && r.room == 0 {
 		return nil
-	}
-	if r.left == nil {
-		r.left = map[string]int64{}
 	}
 	var fresh []string
 	for _, c := range found {
 		if _, known := r.left[c.Lane]; !known {
-			r.left[c.Lane] = int64(r.perAccount)
+			r.left[c.Lane] = math.MaxInt64
+			if r.perAccount > 0 {
+				r.left[c.Lane] = r.perAccount
+			}
 			fresh = append(fresh, c.Lane)
 		}
 	}
 	if len(fresh) == 0 {
 		return nil
 	}
-	var rows []paceRow
-	err := db.NewSelect().Model(&rows).Where("second = ?", r.second).Where("lane IN (?)", bun.List(fresh)).Scan(ctx)
-	for _, row := range rows {
-		r.left[row.Lane] -= row.Claims
+	if r.perAccount > 0 {
+		var rows []paceRow
+		err := db.NewSelect().Model(&rows).Where("second = ?", r.second).Where("lane IN (?)", bun.List(fresh)).Scan(ctx)
+		if err != nil {
+			return err //nolint:wrapcheck // whoever runs the transaction decides whether it runs again
+		}
+		for _, row := range rows {
+			r.left[row.Lane] -= row.Claims
+		}
 	}
 	for _, lane := range fresh {
+		if r.room > 0 {
+			r.left[lane] = min(r.left[lane], r.room-r.held[lane])
+		}
 		if r.left[lane] <= 0 {
 			r.full = append(r.full, lane)
 		}
 	}
-	return err //nolint:wrapcheck // whoever runs the transaction decides whether it runs again
+	return nil
 }
 
 // take uses the room of an account for one more claim, if there is any.
 func (r *rooms) take(lane string) bool {
-	if r.perAccount == 0 {
+	if r.perAccount == 0 && r.room == 0 {
 		return true
 	}
 	if r.left[lane] <= 0 {

@@ -66,6 +66,7 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 		trace:   o.Trace,
 		log:     o.Log,
 		backend: &postgresBackend{pool: pool, db: db},
+		hints:   newHints(),
 	}, nil
 }
 

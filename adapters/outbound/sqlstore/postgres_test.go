@@ -2,7 +2,6 @@ package sqlstore_test
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 	"testing"
 	"time"
@@ -37,21 +36,11 @@ func TestPostgresDurability(t *testing.T) {
 // TestReplicasMigrateAtOnce starts several replicas on an empty database.
 func TestReplicasMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	server := postgresServer(t)
-	admin, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = admin.Close() }()
-	name := "payrack_test_" + token()
-	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dropDatabase(t, server, name) })
+	url := emptyPostgres(t)
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
-			s, err := sqlstore.Open(t.Context(), sqlstore.Options{URL: databaseURL(server, name)})
+			s, err := sqlstore.Open(t.Context(), sqlstore.Options{URL: url})
 			if err != nil {
 				t.Errorf("Open: %v", err)
 				return

@@ -21,6 +21,9 @@ type releaseRow struct {
 	Path        string `bun:"path"`
 	Size        int64  `bun:"size"`
 	Status      string `bun:"status"`
+	Source      string `bun:"source"`
+	SignedBy    string `bun:"signed_by"`
+	ReportedBy  string `bun:"reported_by"`
 	InstalledAt int64  `bun:"installed_at"`
 	InstalledBy string `bun:"installed_by"`
 }
@@ -28,27 +31,8 @@ type releaseRow struct {
 func (r releaseRow) release() release.Release {
 	return release.Release{
 		Name: r.Name, Version: r.Version, SHA256: r.SHA256, Path: r.Path, Size: r.Size,
-		Status: release.Status(r.Status), InstalledAt: utc(r.InstalledAt), InstalledBy: r.InstalledBy,
-	}
-}
-
-type channelRow struct {
-	bun.BaseModel `bun:"table:plugin_channel"`
-
-	Name       string `bun:"name,pk"`
-	Stable     string `bun:"stable"`
-	Previous   string `bun:"previous"`
-	Enabled    bool   `bun:"enabled"`
-	Generation int64  `bun:"generation"`
-	UpdatedAt  int64  `bun:"updated_at"`
-	UpdatedBy  string `bun:"updated_by"`
-	Reason     string `bun:"reason"`
-}
-
-func (r channelRow) channel() release.Channel {
-	return release.Channel{
-		Name: r.Name, Stable: r.Stable, Previous: r.Previous, Enabled: r.Enabled, Generation: r.Generation,
-		UpdatedAt: utc(r.UpdatedAt), UpdatedBy: r.UpdatedBy, Reason: r.Reason,
+		Status: release.Status(r.Status), Source: r.Source, SignedBy: r.SignedBy, ReportedBy: r.ReportedBy,
+		InstalledAt: utc(r.InstalledAt), InstalledBy: r.InstalledBy,
 	}
 }
 
@@ -59,6 +43,7 @@ func (s *releaseStore) Add(ctx context.Context, r release.Release) (err error) {
 	return writeFault(s.store.writer.do(ctx, func(ctx context.Context, db bun.IDB) error {
 		row := releaseRow{
 			Name: r.Name, Version: r.Version, SHA256: r.SHA256, Path: r.Path, Size: r.Size, Status: string(r.Status),
+			Source: r.Source, SignedBy: r.SignedBy, ReportedBy: r.ReportedBy,
 			InstalledAt: r.InstalledAt.UnixMicro(), InstalledBy: r.InstalledBy,
 		}
 		result, err := db.NewInsert().Model(&row).On("CONFLICT DO NOTHING").Exec(ctx)
@@ -68,7 +53,7 @@ func (s *releaseStore) Add(ctx context.Context, r release.Release) (err error) {
 		if n, err := result.RowsAffected(); err != nil || n == 1 {
 			return err //nolint:wrapcheck // made a fault by the caller
 		}
-		stored, err := oneRelease(ctx, db, r.Name, r.Version)
+		stored, err := oneRelease(ctx, db.NewSelect(), r.Name, r.Version)
 		if err != nil {
 			return err
 		}
@@ -83,12 +68,12 @@ func (s *releaseStore) Add(ctx context.Context, r release.Release) (err error) {
 func (s *releaseStore) Get(ctx context.Context, name, version string) (r release.Release, err error) {
 	end := s.store.span(ctx, "releases.get", "SELECT plugin_release BY name, version")
 	defer func() { end(SpanEnd{Err: err}) }()
-	return oneRelease(ctx, s.store.read, name, version)
+	return oneRelease(ctx, s.store.read.NewSelect(), name, version)
 }
 
-func oneRelease(ctx context.Context, db bun.IDB, name, version string) (release.Release, error) {
+func oneRelease(ctx context.Context, q *bun.SelectQuery, name, version string) (release.Release, error) {
 	var row releaseRow
-	err := db.NewSelect().Model(&row).Where("name = ?", name).Where("version = ?", version).Scan(ctx)
+	err := q.Model(&row).Where("name = ?", name).Where("version = ?", version).Scan(ctx)
 	if isNoRows(err) {
 		return release.Release{}, notFound("release_not_found", "there is no such release")
 	}
@@ -110,50 +95,26 @@ func (s *releaseStore) List(ctx context.Context, name string) (all []release.Rel
 	return all, readFault(err)
 }
 
-// Channels returns all channels, by name.
-func (s *releaseStore) Channels(ctx context.Context) (all []release.Channel, err error) {
-	end := s.store.span(ctx, "releases.channels", "SELECT plugin_channel")
-	defer func() { end(SpanEnd{Err: err}) }()
-	all, err = rowsOf(ctx, s.store.read.NewSelect().OrderExpr("name"), channelRow.channel)
-	return all, readFault(err)
-}
-
-// SaveChannel stores a channel over the generation before.
-func (s *releaseStore) SaveChannel(ctx context.Context, c release.Channel) (err error) {
-	end := s.store.span(ctx, "releases.save_channel", "INSERT/UPDATE plugin_channel")
+// SetStatus changes the status of a release or removes it.
+func (s *releaseStore) SetStatus(ctx context.Context, name, version string, status release.Status) (err error) {
+	end := s.store.span(ctx, "releases.set_status", "UPDATE/DELETE plugin_release BY name, version")
 	defer func() { end(SpanEnd{Err: err, Batch: 1}) }()
 	return writeFault(s.store.writer.do(ctx, func(ctx context.Context, db bun.IDB) error {
-		if c.Generation < 1 {
-			return generationMoved()
+		stored, err := oneRelease(ctx, s.store.selectForUpdate(db), name, version)
+		switch {
+		case err != nil:
+			return err
+		case stored.Status == status:
+			return nil
+		case stored.Status == release.Revoked:
+			return fault.New(fault.Conflict, "revoked", name+" "+version+" was revoked and stays so; its row keeps the digest known")
 		}
-		row := channelRow{
-			Name: c.Name, Stable: c.Stable, Previous: c.Previous, Enabled: c.Enabled, Generation: c.Generation,
-			UpdatedAt: c.UpdatedAt.UnixMicro(), UpdatedBy: c.UpdatedBy, Reason: c.Reason,
+		if status == "" {
+			_, err = db.NewDelete().Model((*releaseRow)(nil)).Where("name = ?", name).Where("version = ?", version).Exec(ctx)
+		} else {
+			_, err = db.NewUpdate().Model((*releaseRow)(nil)).Set("status = ?", string(status)).
+				Where("name = ?", name).Where("version = ?", version).Exec(ctx)
 		}
-		if c.Generation == 1 {
-			result, err := db.NewInsert().Model(&row).On("CONFLICT DO NOTHING").Exec(ctx)
-			return oneSaved(result, err)
-		}
-		result, err := db.NewUpdate().Model(&row).WherePK().Where("generation = ?", c.Generation-1).Exec(ctx)
-		return oneSaved(result, err)
-	}))
-}
-
-// oneSaved turns a write that changed no row into a conflict.
-func oneSaved(result interface{ RowsAffected() (int64, error) }, err error) error {
-	if err != nil {
-		return err
-	}
-	n, err := result.RowsAffected()
-	if err != nil {
 		return err //nolint:wrapcheck // made a fault by the caller
-	}
-	if n != 1 {
-		return generationMoved()
-	}
-	return nil
-}
-
-func generationMoved() error {
-	return fault.New(fault.Conflict, "generation_moved", "the channel was changed meanwhile; read it again")
+	}))
 }

@@ -73,6 +73,7 @@ func openSQLite(ctx context.Context, o Options) (*Store, error) {
 		trace:   o.Trace,
 		log:     o.Log,
 		backend: &sqliteBackend{path: path, write: write, read: read, writer: w},
+		hints:   newHints(),
 	}, nil
 }
 

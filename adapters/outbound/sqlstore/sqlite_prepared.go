@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"io"
 )
 
 // prepared are the statements of the SQLite writer on its connection. They are the driver's own: database/sql
@@ -12,10 +13,12 @@ import (
 // where one goroutine owns it.
 type prepared struct {
 	begin, commit   hotStmt
+	findClaim       hotStmt
 	insertClaim     hotStmt
 	deleteClaim     hotStmt
 	insertPayment   hotStmt
 	updatePayment   hotStmt
+	keepLive        hotStmt
 	insertOperation hotStmt
 	beginOperation  hotStmt
 	updateOperation hotStmt
@@ -33,6 +36,7 @@ type prepared struct {
 type hotStmt interface {
 	driver.Stmt
 	driver.StmtExecContext
+	driver.StmtQueryContext
 }
 
 // errDriver says that the driver of SQLite is another one than this package was written for.
@@ -61,10 +65,12 @@ func (p *prepared) on(ctx context.Context, raw any) error {
 	}{
 		{&p.begin, "BEGIN IMMEDIATE"},
 		{&p.commit, "COMMIT"},
+		{&p.findClaim, s.findClaim},
 		{&p.insertClaim, s.insertClaim},
 		{&p.deleteClaim, s.deleteClaim},
 		{&p.insertPayment, s.insertPayment},
 		{&p.updatePayment, s.updatePayment},
+		{&p.keepLive, s.keepLive},
 		{&p.insertOperation, s.insertOperation},
 		{&p.beginOperation, s.beginOperation},
 		{&p.updateOperation, s.updateOperation},
@@ -102,17 +108,45 @@ func (p *prepared) changes(ctx context.Context, s hotStmt, args []any) (bool, er
 	return n > 0, err //nolint:wrapcheck // the writer makes the fault
 }
 
+// exists runs a query and reports whether it has a row.
+func (p *prepared) exists(ctx context.Context, s hotStmt, args []any) (found bool, err error) {
+	rows, err := s.QueryContext(ctx, p.bound(args))
+	if err != nil {
+		return false, err //nolint:wrapcheck // the writer makes the fault
+	}
+	defer func() {
+		p.release(args)
+		err = errors.Join(err, rows.Close())
+	}()
+	switch err = rows.Next(make([]driver.Value, len(rows.Columns()))); {
+	case errors.Is(err, io.EOF):
+		return false, nil
+	default:
+		return err == nil, err //nolint:wrapcheck // the writer makes the fault
+	}
+}
+
 // exec takes arguments that were appended to p.args[:0]. They are int64, string, []byte, bool or nil: the
 // driver takes nothing else, and nobody converts for it here.
 func (p *prepared) exec(ctx context.Context, s hotStmt, args []any) (driver.Result, error) {
+	result, err := s.ExecContext(ctx, p.bound(args))
+	p.release(args)
+	return result, err //nolint:wrapcheck // the writer makes the fault
+}
+
+// bound are the arguments as the driver wants them.
+func (p *prepared) bound(args []any) []driver.NamedValue {
 	p.named = p.named[:0]
 	for i, value := range args {
 		p.named = append(p.named, driver.NamedValue{Ordinal: i + 1, Value: value})
 	}
-	result, err := s.ExecContext(ctx, p.named)
+	return p.named
+}
+
+// release lets go of what the arguments point to, and keeps their places for the next statement.
+func (p *prepared) release(args []any) {
 	clear(args)
 	p.args = args[:0]
-	return result, err //nolint:wrapcheck // the writer makes the fault
 }
 
 func (p *prepared) close() {

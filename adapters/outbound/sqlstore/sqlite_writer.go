@@ -328,8 +328,11 @@ func (w *sqliteWriter) claim(c *change) (claimed []outbound.Claim, ok bool, err 
 		if err != nil {
 			return nil, false, err
 		}
-		if _, taken, err := findClaim(w.ctx, w.conn, claim.ClaimKey, older); err != nil || taken {
-			return claimed, false, err
+		for _, generation := range older {
+			held, err := w.hot.exists(w.ctx, w.hot.findClaim, monthKeyArgs(w.hot.args, generation, claim.ClaimKey))
+			if err != nil || held {
+				return claimed, false, err
+			}
 		}
 		taken, err := w.hot.changes(w.ctx, w.hot.insertClaim, claimArgs(w.hot.args, claim))
 		if err != nil || !taken {
@@ -357,13 +360,13 @@ func (w *sqliteWriter) writeRecord(c *change) (bool, error) {
 		if ok, err := w.hot.changes(w.ctx, w.hot.beginOperation, args); err != nil || !ok {
 			return false, err
 		}
-		ok, err := w.hot.changes(w.ctx, w.hot.updatePayment, c.updatePaymentArgs(w.hot.args))
+		ok, err := w.updatePayment(c)
 		if err == nil && !ok {
 			err = fault.New(fault.Internal, codeRefused, "a payment moved inside a transaction of the only writer")
 		}
 		return ok, err
 	default:
-		if ok, err := w.hot.changes(w.ctx, w.hot.updatePayment, c.updatePaymentArgs(w.hot.args)); err != nil || !ok {
+		if ok, err := w.updatePayment(c); err != nil || !ok {
 			return false, err
 		}
 		ok, err := w.hot.changes(w.ctx, w.hot.updateOperation, c.updateOperationArgs(w.hot.args))
@@ -372,4 +375,14 @@ func (w *sqliteWriter) writeRecord(c *change) (bool, error) {
 		}
 		return ok, err
 	}
+}
+
+// updatePayment moves a payment, unless it stands otherwise than the change was decided on.
+func (w *sqliteWriter) updatePayment(c *change) (bool, error) {
+	if c.Record.Payment.State.Live() {
+		if kept, err := w.hot.changes(w.ctx, w.hot.keepLive, c.keepLiveArgs(w.hot.args)); err != nil || kept {
+			return kept, err
+		}
+	}
+	return w.hot.changes(w.ctx, w.hot.updatePayment, c.updatePaymentArgs(w.hot.args))
 }

@@ -11,10 +11,14 @@ import (
 // statements are the texts of the hot writer. They are prepared once per connection: building them anew costs
 // twice the time of running them.
 type statements struct {
-	insertClaim     string
-	deleteClaim     string
-	insertPayment   string
-	updatePayment   string
+	findClaim     string
+	insertClaim   string
+	deleteClaim   string
+	insertPayment string
+	updatePayment string
+	// keepLive is updatePayment for a payment that holds its order number and goes on to do so, on SQLite alone: a statement
+	// that names a column writes its indexes anew, whether the value changes or not.
+	keepLive        string
 	lockPayment     string
 	insertOperation string
 	beginOperation  string
@@ -45,11 +49,17 @@ var attemptsBefore = fmt.Sprintf(attemptsOf, "p.company_id", "p.order_number", "
 var paymentStands = `p.id = ? AND p.company_id = ? AND p.version = ? AND p.chain = ?
  AND (? = 0 OR p.live OR (` + orderIsFree + ` AND ` + attemptsBefore + ` = p.attempt - 1))`
 
+// updatedBesideLive is what a change writes beside state, failure and live.
+const updatedBesideLive = ` authorized = ?, captured = ?, refunded = ?, refund_reserved = ?, code = ?, decline_code = ?,
+ provider_transaction = ?, authorization_ends = ?, mandate = ?, credential_ref = ?, plugin_release = ?, version = ?,
+ chain = ?, updated_at = ?`
+
 const openStates = `('SENDING', 'UNKNOWN')`
 
 // writerStatements returns the texts in a dialect.
 func writerStatements(d dialect) statements {
 	s := statements{
+		findClaim: `SELECT 1 FROM claim WHERE month = ? AND company_id = ? AND environment = ? AND scope = ? AND key_hash = ?`,
 		insertClaim: `INSERT INTO claim (month, company_id, environment, scope, key_hash, fingerprint, payment_id,
  operation_id, claimed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 		deleteClaim: `DELETE FROM claim WHERE month = ? AND company_id = ? AND environment = ? AND scope = ?
@@ -59,10 +69,9 @@ func writerStatements(d dialect) statements {
  ON CONFLICT DO NOTHING`,
 		// A charge that was told "not paid" and is found late is given back without the order number, if
 		// another payment holds it by then.
-		updatePayment: `UPDATE payment AS p SET state = ?, failure = ?, live = ? AND (live OR ` + orderIsFree + `),
- authorized = ?, captured = ?, refunded = ?, refund_reserved = ?, code = ?, decline_code = ?,
- provider_transaction = ?, authorization_ends = ?, mandate = ?, credential_ref = ?, plugin_release = ?, version = ?,
- chain = ?, updated_at = ? WHERE ` + paymentStands,
+		updatePayment: `UPDATE payment AS p SET state = ?, failure = ?, live = ? AND (live OR ` + orderIsFree + `),` +
+			updatedBesideLive + ` WHERE ` + paymentStands,
+		keepLive:    `UPDATE payment AS p SET state = ?, failure = ?,` + updatedBesideLive + ` WHERE ` + paymentStands + ` AND p.live`,
 		lockPayment: `SELECT p.id FROM payment p WHERE ` + paymentStands + ` FOR UPDATE`,
 		insertOperation: `INSERT INTO operation (` + operationInsertColumns + `) VALUES
  (` + marks(operationInsertColumns) + `)`,
@@ -97,7 +106,7 @@ func writerStatements(d dialect) statements {
 	s.updatePayment = strings.Replace(s.updatePayment, "live = ? AND", "live = ?::boolean AND", 1)
 	s.updatePayment = strings.Replace(s.updatePayment, "? = 0 OR", "NOT ?::boolean OR", 1)
 	for _, text := range []*string{
-		&s.insertClaim, &s.deleteClaim, &s.insertPayment, &s.updatePayment, &s.lockPayment, &s.insertOperation,
+		&s.findClaim, &s.insertClaim, &s.deleteClaim, &s.insertPayment, &s.updatePayment, &s.lockPayment, &s.insertOperation,
 		&s.beginOperation, &s.updateOperation, &s.retireOperations, &s.forgetCredentials, &s.keepMandate,
 		&s.insertJournal, &s.committed,
 	} {
@@ -142,8 +151,10 @@ func claimArgs(to []any, c outbound.Claim) []any {
 	return append(claimKeyArgs(to, c), c.Fingerprint[:], string(c.Payment), string(c.Operation), c.At.UnixMicro())
 }
 
-func claimKeyArgs(to []any, c outbound.Claim) []any {
-	return append(to, month(c.At), string(c.Company), string(c.Environment), string(c.Scope), c.Hash[:])
+func claimKeyArgs(to []any, c outbound.Claim) []any { return monthKeyArgs(to, month(c.At), c.ClaimKey) }
+
+func monthKeyArgs(to []any, month int64, k outbound.ClaimKey) []any {
+	return append(to, month, string(k.Company), string(k.Environment), string(k.Scope), k.Hash[:])
 }
 
 func (c *change) insertPaymentArgs(to []any) []any {
@@ -165,8 +176,18 @@ func (c *change) attemptsArgs(to []any) []any {
 
 func (c *change) updatePaymentArgs(to []any) []any {
 	p := &c.Record.Payment
+	return c.besideLiveArgs(append(to, string(p.State), string(p.Failure), p.State.Live()))
+}
+
+func (c *change) keepLiveArgs(to []any) []any {
+	p := &c.Record.Payment
+	return c.besideLiveArgs(append(to, string(p.State), string(p.Failure)))
+}
+
+func (c *change) besideLiveArgs(to []any) []any {
+	p := &c.Record.Payment
 	to = append(to,
-		string(p.State), string(p.Failure), p.State.Live(), p.Authorized, p.Captured, p.Refunded, p.RefundReserved,
+		p.Authorized, p.Captured, p.Refunded, p.RefundReserved,
 		p.Code, p.DeclineCode, orNull(p.ProviderTransaction), micros(p.AuthorizationEnds), c.mandate, p.CredentialRef,
 		p.Release, p.Version, p.Chain[:], p.UpdatedAt.UnixMicro(),
 	)

@@ -20,6 +20,7 @@ type Store struct {
 	trace   Trace
 	log     *slog.Logger
 	backend backend
+	hints   *hints
 }
 
 // writer makes changes durable. Every method is safe for concurrent use.
@@ -40,6 +41,8 @@ type backend interface {
 	migrations(ctx context.Context) ([]Migration, error)
 	durability(ctx context.Context) (Durability, error)
 	ping(ctx context.Context) error
+	// listen hints that another process may have saved a channel, until ctx ends.
+	listen(ctx context.Context, log *slog.Logger, give func())
 	close() error
 }
 
@@ -104,8 +107,17 @@ func (s *Store) Writable(ctx context.Context) (err error) {
 
 // Close finishes what was handed to the database and closes it. It is safe to call twice.
 func (s *Store) Close() error {
+	s.hints.close()
 	s.writer.close()
 	return errors.Join(internal(s.read.Close()), internal(s.backend.close()))
+}
+
+// selectForUpdate reads a row that the transaction is about to change. On SQLite it holds the only write lock anyway.
+func (s *Store) selectForUpdate(db bun.IDB) *bun.SelectQuery {
+	if s.dialect == sqlite {
+		return db.NewSelect()
+	}
+	return db.NewSelect().For("UPDATE")
 }
 
 func (s *Store) span(ctx context.Context, name, statement string) func(SpanEnd) {

@@ -88,6 +88,23 @@ func postgresDatabase(t testing.TB) string {
 	return databaseURL(server, name)
 }
 
+// emptyPostgres makes a database without a schema and returns its URL.
+func emptyPostgres(t testing.TB) string {
+	t.Helper()
+	server := postgresServer(t)
+	admin, err := sql.Open("pgx", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = admin.Close() }()
+	name := "payrack_test_" + token()
+	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dropDatabase(t, server, name) })
+	return databaseURL(server, name)
+}
+
 func makeTemplate(ctx context.Context, admin *sql.DB, server, name string) error {
 	if _, err := admin.ExecContext(ctx, "CREATE DATABASE "+name); err != nil {
 		return err
@@ -194,11 +211,6 @@ func TestSQLiteDirectory(t *testing.T) {
 	outboundtest.Directory(t, func(t *testing.T) outbound.Directory { t.Helper(); return onSQLite(t).Directory() })
 }
 
-func TestSQLiteReleases(t *testing.T) {
-	t.Parallel()
-	outboundtest.Releases(t, func(t *testing.T) outbound.Releases { t.Helper(); return onSQLite(t).Releases() })
-}
-
 func TestPostgresLedger(t *testing.T) {
 	t.Parallel()
 	postgresServer(t)
@@ -221,10 +233,4 @@ func TestPostgresDirectory(t *testing.T) {
 	t.Parallel()
 	postgresServer(t)
 	outboundtest.Directory(t, func(t *testing.T) outbound.Directory { t.Helper(); return onPostgres(t).Directory() })
-}
-
-func TestPostgresReleases(t *testing.T) {
-	t.Parallel()
-	postgresServer(t)
-	outboundtest.Releases(t, func(t *testing.T) outbound.Releases { t.Helper(); return onPostgres(t).Releases() })
 }
