@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 )
 
@@ -20,95 +19,46 @@ type Activation struct {
 	Took time.Duration
 }
 
-// Activate puts a release into service without a gap: it is started beside the present one, has to prove
-// itself, takes over by one pointer store, and the present one drains in the background. The error is a
-// *Refused; then what serves has not changed.
+// Activate puts a release into service without a gap, alone: it is started beside the present ones, has to prove
+// itself, takes over by one pointer store, and the others drain in the background. The error is a *Refused; then what
+// serves has not changed.
 func (s *Slot) Activate(ctx context.Context, r Release, settings []byte) (Activation, error) {
 	began := time.Now()
 	s.admin.Lock()
 	defer s.admin.Unlock()
-	if err := s.open(); err != nil {
-		return Activation{}, err
-	}
-	if r.Name != s.name {
-		return Activation{}, refuse(CodeInfoMismatch, "release %s does not belong to provider %s", r.Name, s.name)
-	}
-	if err := s.awaitDrains(ctx); err != nil {
-		return Activation{}, err
-	}
-	img, err := loadImage(r.Path, s.host.dir, s.host.options.AllowDynamic)
-	if err != nil {
-		return Activation{}, &Refused{Code: CodeStartCrashed, Message: err.Error(), cause: err}
-	}
-	r.SHA256 = strings.ToLower(r.SHA256)
-	if !img.matches(r.SHA256) {
-		img.release()
-		return Activation{}, refuse(CodeDigestMismatch, "%s has the digest %s, and the installed release has %.80q; the file was changed: install it again",
-			r.Path, img.digest, r.SHA256)
-	}
-	d := desired{release: r, settings: settings, revision: 1, image: img}
-	in, refused := s.start(ctx, d)
-	if refused != nil {
-		img.release()
-		return Activation{}, refused
-	}
 	previous := ""
-	if old := s.current.Load(); old != nil {
-		previous = old.release.Version
+	if l := s.routing.Load().usual; l != nil {
+		s.mu.Lock()
+		previous = l.version()
+		s.mu.Unlock()
 	}
-	s.supersede(&d)
-	s.publish(in) //nolint:contextcheck // an instance outlives the order to start it
+	ready, err := s.prepare(ctx, r, settings, true)
+	if err != nil {
+		return Activation{}, err
+	}
+	if err := s.SetDefault(ready.digest); err != nil {
+		return Activation{}, &Refused{Code: CodeStartCrashed, Message: "the release was ready and is gone again: " + err.Error(), cause: err}
+	}
+	s.Keep(ready.digest)
 	out := Activation{
-		Name: r.Name, Version: r.Version, SHA256: r.SHA256, Previous: previous,
-		Instance: in.id, PID: in.process.pid, Info: in.info, Took: time.Since(began),
+		Name: r.Name, Version: r.Version, SHA256: ready.digest, Previous: previous,
+		Instance: ready.Instance, PID: ready.PID, Info: ready.Info, Took: time.Since(began),
 	}
-	in.log.LogAttrs(ctx, slog.LevelInfo, "plugin activated",
+	s.host.options.Log.LogAttrs(ctx, slog.LevelInfo, "plugin activated",
+		slog.String("plugin", s.name), slog.String("plugin_version", r.Version), slog.String("instance", out.Instance),
 		slog.String("previous_version", previous), slog.Int("pid", out.PID), slog.Int64("took_ms", out.Took.Milliseconds()))
 	return out, nil
 }
 
-// open reports that the host is not closing.
-func (s *Slot) open() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.phase == phaseClosed {
-		return &Refused{Code: CodeStartCrashed, Message: "the host is stopping"}
+// version is what the line shall run, or empty. The caller holds mu.
+func (l *line) version() string {
+	if l.desired == nil {
+		return ""
 	}
-	return nil
+	return l.desired.release.Version
 }
 
-// awaitDrains keeps the number of draining releases small: each is a process.
-func (s *Slot) awaitDrains(ctx context.Context) error {
-	for {
-		s.mu.Lock()
-		n, changed := s.draining, s.changed
-		s.mu.Unlock()
-		if n < maxDraining {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return &Refused{Code: CodeStartTimeout, Message: "three earlier releases still drain their calls; try again when one has ended", cause: ctx.Err()}
-		}
-	}
-}
-
-// supersede records what shall run from now on; whatever was being restarted gives up. Nil means nothing.
-func (s *Slot) supersede(d *desired) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.desired != nil {
-		s.desired.image.release()
-	}
-	s.desired = d
-	s.generation++
-	s.crashes = nil
-	s.cancel()
-	s.ctx, s.cancel = context.WithCancel(s.host.life)
-}
-
-// Reconfigure gives the serving plugin other settings without a restart; both serve until it has taken
+// Reconfigure gives the default release's plugin other settings without a restart; both serve until it has taken
 // them. If it refuses, a *Refused says why and the settings before stay in use.
 func (s *Slot) Reconfigure(ctx context.Context, settings []byte) error {
 	s.admin.Lock()
@@ -118,8 +68,10 @@ func (s *Slot) Reconfigure(ctx context.Context, settings []byte) error {
 		return err
 	}
 	defer lease.Close()
+	l := s.lockedLine(lease.instance.release.SHA256)
+	defer l.pass()
 	s.mu.Lock()
-	d := s.desired
+	d := l.desired
 	next := desired{}
 	if d != nil {
 		next = desired{release: d.release, settings: settings, revision: d.revision + 1, image: d.image}
@@ -135,30 +87,34 @@ func (s *Slot) Reconfigure(ctx context.Context, settings []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.desired = &next
+	if l.desired == d {
+		l.desired = &next
+	}
 	return nil
 }
 
-// Disable takes the provider out of service: no call is taken any more, the open ones end, the process
-// stops. It returns when the process is gone or the context ends, whichever is earlier.
+// Disable takes the provider out of service: no call is taken any more, the open ones end, the processes stop. It
+// returns when they are gone or the context ends, whichever is earlier.
 func (s *Slot) Disable(ctx context.Context) error { return s.end(ctx, phaseDisabled) }
 
 func (s *Slot) end(ctx context.Context, p phase) error {
 	s.mu.Lock()
-	s.cancel() // a restart that is under way gives up
+	for _, l := range s.lines {
+		l.cancel() // a start that is under way gives up
+	}
 	s.mu.Unlock()
 	s.admin.Lock()
 	defer s.admin.Unlock()
-	s.supersede(nil)
-	old := s.current.Swap(nil)
 	s.mu.Lock()
+	for _, l := range s.lines {
+		if l.phase != phaseRetired {
+			l.retire()
+		}
+	}
 	if s.phase != phaseClosed {
-		s.enter(p, "")
+		s.enter(p)
 	}
 	s.mu.Unlock()
-	if old != nil {
-		s.retire(old)
-	}
 	for {
 		s.mu.Lock()
 		n, changed := len(s.living), s.changed

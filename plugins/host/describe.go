@@ -67,6 +67,7 @@ func (h *Host) runInfo(ctx context.Context, img *image) ([]byte, error) {
 	p, err := startProcess(ctx, command{
 		image: img, name: "payrack-provider", args: []string{handshake.InfoFlag},
 		env: environment(nil, h.options.Env, dir, "ERROR"), dir: dir,
+		confine: confinement{options: &h.options, work: dir, alone: true},
 	})
 	if err != nil {
 		return nil, &Refused{Code: CodeStartCrashed, Message: err.Error(), cause: err}

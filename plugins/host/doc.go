@@ -1,11 +1,12 @@
 // Package host starts provider plugins as processes, speaks to them, replaces them while calls are
 // running, and stops them.
 //
-// A Host has one Slot per provider, and a Slot has at most one serving instance, which is one process.
-// Activate starts a release beside the present one, asks it who it is, configures it, checks its health,
-// and only then stores one pointer; the old instance drains its calls and ends. A call holds its instance
-// by a Lease: a reference that is taken before anything is decided and returned when the answer is
-// recorded.
+// A Host has one Slot per provider, and a Slot has one line for each release that is prepared. A line has at
+// most one instance that takes calls, which is one process, and crashes, back-off and quarantine of its own.
+// Prepare starts a release beside the present ones, asks it who it is, configures it, and checks its health;
+// SetDefault moves the traffic by one pointer store; Keep lets the others drain their calls and end. A call
+// holds its instance by a Lease: a reference that is taken before anything is decided and returned when the
+// answer is recorded. All releases of a provider share one bound of calls.
 //
 // What an error means is the point of this package. Acquire failing means that nothing was handed to
 // anybody. From the moment a Lease hands a money-moving request over, every broken connection, gRPC
@@ -17,5 +18,5 @@
 // its exit is seen at once. go-plugin's client is used for the handshake and its mutual TLS only: its
 // Kill and Ping have no deadline, its log parser panics on foreign lines, and its broker is not needed.
 //
-// Files to read first: slot.go, activate.go, lease.go.
+// Files to read first: slot.go, line.go, prepare.go, lease.go.
 package host

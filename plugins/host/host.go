@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sort"
 	"sync"
-	"time"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -25,6 +23,8 @@ type Host struct {
 	starts    context.Context //nolint:containedctx // see above
 	endStarts context.CancelFunc
 	hurry     chan struct{} // closed when Close has run out of time
+	launches  launches
+	facts     facts
 
 	mu     sync.Mutex
 	slots  map[string]*Slot
@@ -42,6 +42,9 @@ func New(o Options) (*Host, error) {
 	h := &Host{
 		options: o, tracer: o.TracerProvider.Tracer("github.com/payrack/payrack/plugins/host"),
 		dir: dir, lock: lock, hurry: make(chan struct{}), slots: map[string]*Slot{},
+	}
+	if o.Facts != nil {
+		h.OnFact(o.Facts)
 	}
 	h.life, h.end = context.WithCancel(context.Background()) //nolint:forbidigo // no caller lives as long as the host
 	h.starts, h.endStarts = context.WithCancel(h.life)
@@ -107,6 +110,7 @@ func (h *Host) Close(ctx context.Context) error {
 	h.end()
 	h.work.Wait()
 	h.killLeftovers(slots)
+	h.facts.end()
 	_ = h.lock.Close()
 	if err := os.RemoveAll(h.dir); err != nil && cut == nil {
 		return fmt.Errorf("run directory: %w", err)
@@ -127,53 +131,4 @@ func (*Host) killLeftovers(slots []*Slot) {
 			in.stop(0)
 		}
 	}
-}
-
-// SlotStatus says what runs for one provider.
-type SlotStatus struct {
-	Name string `json:"name"`
-	// Phase is idle, serving, restarting, quarantined, disabled or closed.
-	Phase     string           `json:"phase"`
-	Detail    string           `json:"detail,omitempty"`
-	Instances []InstanceStatus `json:"instances"`
-}
-
-// InstanceStatus says what one process does.
-type InstanceStatus struct {
-	ID        string    `json:"id"`
-	Version   string    `json:"version"`
-	SHA256    string    `json:"sha256"`
-	PID       int       `json:"pid"`
-	State     State     `json:"state"`
-	Inflight  int       `json:"inflight"`
-	StartedAt time.Time `json:"started_at"`
-}
-
-// Status lists all providers by name and their processes, the oldest first.
-func (h *Host) Status() []SlotStatus {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	out := make([]SlotStatus, 0, len(h.slots))
-	for _, s := range h.slots {
-		out = append(out, s.Status())
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
-	return out
-}
-
-// Status says what runs for this provider.
-func (s *Slot) Status() SlotStatus {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := SlotStatus{Name: s.name, Phase: string(s.phase), Detail: s.detail, Instances: []InstanceStatus{}}
-	for _, in := range s.living {
-		out.Instances = append(out.Instances, InstanceStatus{
-			ID: in.id, Version: in.release.Version, SHA256: in.release.SHA256, PID: in.process.pid,
-			State: *in.state.Load(), Inflight: int(in.leases.Load()), StartedAt: in.started,
-		})
-	}
-	sort.Slice(out.Instances, func(i, j int) bool {
-		return out.Instances[i].StartedAt.Before(out.Instances[j].StartedAt)
-	})
-	return out
 }

@@ -211,24 +211,6 @@ func childOf(t *testing.T, note string) int {
 	return child
 }
 
-// A child that left the process group holds the pipes: the plugin's end is seen all the same.
-func TestEscapedChildDoesNotHideTheEnd(t *testing.T) {
-	t.Parallel()
-	note := filepath.Join(t.TempDir(), "child")
-	h := newHost(t, func(o *host.Options) { o.Env = []string{"PAYRACK_TEST_CHILD=" + note} })
-	a := activate(t, h, role{Version: "1.0.0", Behaviour: "escaped-child"}, "")
-	child := childOf(t, note)
-	_ = syscall.Kill(a.PID, syscall.SIGKILL)
-	acquire(t, h).Close()
-	eventually(t, "the old one is gone while its child lives", func() bool {
-		in := h.Status()[0].Instances
-		return len(in) == 1 && in[0].PID != a.PID
-	})
-	if !alive(child) {
-		t.Error("the child has ended: nothing was shown")
-	}
-}
-
 func TestPluginSeesOnlyItsOwn(t *testing.T) {
 	if err := os.Setenv("PAYRACK_DATABASE__URL", "host-canary"); err != nil { //nolint:usetesting // t.Setenv forbids parallel tests of the package
 		t.Fatal(err)

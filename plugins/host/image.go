@@ -21,6 +21,8 @@ type image struct {
 	file   *os.File
 	path   string // what execve is given
 	digest string // lower case hex
+	sealed bool   // nobody can change its bytes any more
+	loader string // the dynamic loader that it asks for, or empty
 	remove func()
 
 	mu   sync.Mutex
@@ -46,6 +48,7 @@ func loadImage(path, dir string, allowDynamic bool) (*image, error) {
 		img.release()
 		return nil, fmt.Errorf("plugin binary %s: %w", path, err)
 	}
+	img.loader = loaderOf(img.file)
 	return img, nil
 }
 

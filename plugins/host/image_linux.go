@@ -52,7 +52,7 @@ func memoryImage(source *os.File) (*image, error) {
 		_ = file.Close()
 		return nil, fmt.Errorf("memory file: %w", err)
 	}
-	return &image{file: file, path: fdPath(moved), digest: digest}, nil
+	return &image{file: file, path: fdPath(moved), digest: digest, sealed: true}, nil
 }
 
 func fileImage(source *os.File) (*image, error) {

@@ -46,6 +46,10 @@ type instance struct {
 	image   *image
 	dir     string
 	started time.Time
+	limit   int   // most calls at once that it wants
+	share   int64 // most calls at once beside the default release
+	// takenBack is closed when a draining instance is wanted again; guarded by the slot's mu.
+	takenBack chan struct{}
 
 	life    context.Context //nolint:containedctx // its end closes the connection and so ends all calls at once
 	end     context.CancelFunc
@@ -55,9 +59,10 @@ type instance struct {
 	drained chan struct{}
 	state   atomic.Pointer[State]
 	healthy atomic.Bool
-	broken  atomic.Bool // its connection ended
-	lost    atomic.Bool // its tunnel ended: unlike a connection it does not come back
-	planned atomic.Bool // its end was ordered: it is no crash
+	memory  atomic.Int64 // the largest resident set that was seen, in bytes
+	broken  atomic.Bool  // its connection ended
+	lost    atomic.Bool  // its tunnel ended: unlike a connection it does not come back
+	planned atomic.Bool  // its end was ordered: it is no crash
 	relayed chan struct{}
 	ended   chan struct{} // closed when everything of it is gone
 }
@@ -74,6 +79,9 @@ func (i *instance) setState(s State) { i.state.Store(&s) }
 func (i *instance) reachable() bool {
 	return !i.broken.Load() && !i.lost.Load() && !i.process.gone() && i.life.Err() == nil
 }
+
+// fit reports that a call may be given to it.
+func (i *instance) fit() bool { return i.healthy.Load() && i.reachable() }
 
 // acquire takes a reference and reports false if the instance was retired.
 func (i *instance) acquire() bool {

@@ -34,6 +34,10 @@ func (l *Lease) Release() Release { return l.instance.release }
 // Instance is the id of the process, as in Status.
 func (l *Lease) Instance() string { return l.instance.id }
 
+// Alive reports that the process is there and its connection stands, as far as is known: a call that failed while it
+// was not failed because of the process.
+func (l *Lease) Alive() bool { return l.instance.reachable() }
+
 // Close returns the reference. It may be called more than once.
 func (l *Lease) Close() {
 	if l.closed.Swap(true) {

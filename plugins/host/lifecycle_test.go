@@ -99,7 +99,7 @@ func TestRefusals(t *testing.T) {
 		says     string
 	}{
 		{"digest", changed, "", host.CodeDigestMismatch, "install it again"},
-		{"missing file", missing, "", host.CodeStartCrashed, "no such file"},
+		{"missing file", missing, "", host.CodeBinaryMissing, "there is no file"},
 		{"crash at start", release(t, role{Version: "2.0.0", Behaviour: "crash-at-start"}), "", host.CodeStartCrashed, "exit status 3: panic: cannot go on"},
 		{"endless first line", release(t, role{Version: "2.0.0", Behaviour: "endless-line"}), "", host.CodeProtocolUnsupported, "too long"},
 		{"garbage", release(t, role{Version: "2.0.0", Behaviour: "garbage"}), "", host.CodeProtocolUnsupported, "no handshake"},

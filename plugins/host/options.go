@@ -23,11 +23,25 @@ type Options struct {
 	// Spans receives the plugins' spans, with a resource that the host has written. It must not block
 	// for long: a plugin drops spans meanwhile. Nil drops them all.
 	Spans func(Source, *coltracepb.ExportTraceServiceRequest)
+	// Exchanges receives a sample of what passed between the plugins and their providers, without secrets. It must not
+	// block for long: a plugin drops exchanges meanwhile. Nil records none, and costs a plugin nothing.
+	Exchanges func(Source, Exchange)
+	// Rehearsal starts plugins that send nothing: they answer no payment, have no network and make recorded calls again,
+	// see Rehearse. The host of payments has it false.
+	Rehearsal bool
+	// Facts receives what happens to the plugins' processes, one after the other. A slow receiver misses facts, those
+	// about memory first; it never slows the host. Default: nobody is told.
+	Facts func(Fact)
 	// TracerProvider records the host's half of each call. Default: none.
 	TracerProvider trace.TracerProvider
 	// Env are further variables of the plugin processes, as KEY=VALUE, such as GOMEMLIMIT. Never put a
 	// secret here: any process of the same user can read it.
 	Env []string
+	// Shim is the command that confines a plugin and then becomes it: a binary that links plugins/host/shim, usually this
+	// one ("/proc/self/exe"), and shim.Argument. Empty starts plugins without most of the sandbox, for tests.
+	Shim []string
+	// Sandbox says what a plugin may do.
+	Sandbox Sandbox
 	// AllowDynamic accepts binaries that need a dynamic loader. For tests and development only.
 	AllowDynamic bool
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/payrack/payrack/plugins/host"
+	"github.com/payrack/payrack/plugins/host/shim"
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )
 
@@ -21,11 +22,12 @@ func playHost() {
 	var plan struct {
 		RunDir   string         `json:"run_dir"`
 		Releases []host.Release `json:"releases"`
+		Shim     []string       `json:"shim"`
 	}
 	if err := json.Unmarshal([]byte(os.Getenv("PAYRACK_TEST_HOST")), &plan); err != nil {
 		panic(err)
 	}
-	h, err := host.New(host.Options{RunDir: plan.RunDir, AllowDynamic: true})
+	h, err := host.New(host.Options{RunDir: plan.RunDir, AllowDynamic: true, Shim: plan.Shim})
 	if err != nil {
 		panic(err)
 	}
@@ -55,12 +57,23 @@ func playHost() {
 // not end by itself, nor one that ignores everything.
 func TestKilledHostLeavesNoPlugin(t *testing.T) {
 	t.Parallel()
+	// With the shim the process that was started executes another image once more before it is the plugin.
+	for name, words := range map[string][]string{"plain": nil, "sandboxed": {"/proc/self/exe", shim.Argument}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			killedHost(t, words)
+		})
+	}
+}
+
+func killedHost(t *testing.T, words []string) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "pro") //nolint:usetesting // a socket path must be short
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	plan, err := json.Marshal(map[string]any{"run_dir": dir, "releases": []host.Release{
+	plan, err := json.Marshal(map[string]any{"run_dir": dir, "shim": words, "releases": []host.Release{
 		release(t, role{Version: "1.0.0"}), release(t, role{Version: "1.1.0", Behaviour: "deaf"}),
 	}})
 	if err != nil {

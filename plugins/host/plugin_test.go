@@ -100,7 +100,9 @@ func playPlugin(r role) {
 		serveRaw(r.Behaviour)
 		return
 	default:
-		panic("unknown role " + r.Behaviour)
+		if !playHostile(r) {
+			panic("unknown role " + r.Behaviour)
+		}
 	}
 	provider.Serve(name, openTest)
 }
@@ -201,6 +203,12 @@ func (p *testProvider) Pay(ctx context.Context, r provider.PayRequest) provider.
 	case "env":
 		body, _ := json.Marshal(map[string]any{"env": os.Environ(), "cwd": cwd(), "files": files(), "fds": descriptors()})
 		return provider.Approved(provider.Result{}, provider.Native{Body: body})
+	case "try":
+		return try(r.Description)
+	case "hoard":
+		hoard()
+	case "terabyte":
+		terabyte()
 	case "label":
 		return approved(p.settings.Label)
 	case "get":

@@ -6,12 +6,18 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/payrack/payrack/plugins/host/shim"
 )
+
+const diesWithHost = shim.On
 
 // attributes of a plugin process: its own process group, and SIGKILL when the thread that started it ends.
 // Linux sends that signal for the thread, not the process, which is why the starter keeps its thread.
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+func attributes(g *group) *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	a.UseCgroupFD, a.CgroupFD = g.place()
+	return a
 }
 
 // reap blocks until the process has ended. The process is first seen as a zombie, so that its group is
@@ -26,7 +32,7 @@ func (p *process) reap(cmd *exec.Cmd) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_ = syscall.Kill(-p.pid, syscall.SIGKILL) // whatever the plugin started
+	p.killGroup()
 	_ = cmd.Wait()
 	p.reaped = true
 }

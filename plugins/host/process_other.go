@@ -7,7 +7,9 @@ import (
 	"syscall"
 )
 
-func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+const diesWithHost = "off: this system ends a plugin with its lifeline only"
+
+func attributes(*group) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // reap blocks until the process has ended.
 func (p *process) reap(cmd *exec.Cmd) {
@@ -15,5 +17,5 @@ func (p *process) reap(cmd *exec.Cmd) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reaped = true
-	_ = syscall.Kill(-p.pid, syscall.SIGKILL) // whatever the plugin started
+	p.killGroup()
 }

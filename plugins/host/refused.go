@@ -9,9 +9,9 @@ type Code string
 const (
 	// CodeDigestMismatch: the file is not the installed one.
 	CodeDigestMismatch Code = "digest_mismatch"
-	// CodeBinaryMissing: there is no file at the path, or it cannot be read. Only Describe says this.
+	// CodeBinaryMissing: there is no file at the path, or it cannot be read.
 	CodeBinaryMissing Code = "binary_missing"
-	// CodeBinaryDamaged: the file begins as an executable and is cut short or damaged. Only Describe says this.
+	// CodeBinaryDamaged: the file begins as an executable and is cut short or damaged.
 	CodeBinaryDamaged Code = "binary_damaged"
 	// CodeProtocolUnsupported: the binary is no payrack plugin, or one of another major contract.
 	CodeProtocolUnsupported Code = "protocol_unsupported"
@@ -23,6 +23,8 @@ const (
 	CodeInfoMismatch Code = "info_mismatch"
 	// CodeUnhealthy: the plugin refused its settings or is not ready.
 	CodeUnhealthy Code = "unhealthy"
+	// CodeRehearsalUnsupported: the release cannot make recorded calls again. Only Rehearse says this.
+	CodeRehearsalUnsupported Code = "rehearsal_unsupported"
 )
 
 // Refused says that a release was not activated and what serves has not changed.
@@ -61,6 +63,8 @@ const (
 	WhyQuarantined Why = "quarantined"
 	// WhyOverloaded: too many calls are open and the queue is full.
 	WhyOverloaded Why = "overloaded"
+	// WhyShare: the release takes as many calls as one beside the default release may; another one may have room.
+	WhyShare Why = "share_taken"
 	// WhyClosed: the host is stopping.
 	WhyClosed Why = "closed"
 )

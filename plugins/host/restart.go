@@ -12,11 +12,12 @@ import (
 // missesToKill is how many pings in a row a plugin may miss.
 const missesToKill = 3
 
-// watch pings a serving instance. At the first miss no new call goes to it; at the third it is killed,
-// because a hanging process ends in no other way.
-func (s *Slot) watch(in *instance) {
-	ticker := time.NewTicker(s.host.options.PingEvery)
+// watch pings an instance. At the first miss no new call goes to it; at the third it is killed, because a hanging
+// process ends in no other way. One that drains is left to its drain deadline.
+func (l *line) watch(in *instance) {
+	ticker := time.NewTicker(l.slot.host.options.PingEvery)
 	defer ticker.Stop()
+	l.slot.host.sample(in)
 	for misses := 0; ; {
 		select {
 		case <-in.process.exited:
@@ -24,9 +25,10 @@ func (s *Slot) watch(in *instance) {
 		case <-ticker.C:
 		}
 		if in.planned.Load() {
-			return
+			misses = 0
+			continue
 		}
-		ready, err := s.ping(in)
+		ready, err := l.slot.ping(in)
 		switch {
 		case err != nil:
 			misses++
@@ -42,8 +44,9 @@ func (s *Slot) watch(in *instance) {
 		}
 		if fit := err == nil && ready; in.healthy.Swap(fit) != fit {
 			in.log.LogAttrs(in.life, slog.LevelWarn, "plugin readiness changed", slog.Bool("ready", fit))
-			s.wake()
+			l.slot.wake()
 		}
+		l.slot.host.sample(in)
 	}
 }
 
@@ -55,63 +58,73 @@ func (s *Slot) ping(in *instance) (ready bool, err error) {
 }
 
 // onExit is called when a process has ended, for whatever reason.
-func (s *Slot) onExit(in *instance) {
+func (l *line) onExit(in *instance) {
+	s := l.slot
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.living, in.id)
-	s.enter(s.phase, s.detail)
-	s.mu.Unlock()
+	s.enter(s.phase)
 	if in.planned.Load() {
 		in.log.LogAttrs(in.life, slog.LevelInfo, "plugin process ended", slog.Int("pid", in.process.pid))
 		return
 	}
-	if !s.current.CompareAndSwap(in, nil) {
-		return // it never served: whoever was starting it knows
+	if !l.current.CompareAndSwap(in, nil) {
+		return // it was never ready: whoever was starting it knows
 	}
+	kind := FactWedged
 	if *in.state.Load() != StateWedged {
+		kind = FactCrashed
 		in.setState(StateCrashed)
 	}
 	in.letGo()
+	ending := in.process.ending()
 	in.log.LogAttrs(in.life, slog.LevelError, "plugin crashed",
-		slog.Int("pid", in.process.pid), slog.String("status", in.process.ending()),
+		slog.Int("pid", in.process.pid), slog.String("status", ending),
 		slog.String("state", string(*in.state.Load())), slog.Int64("open_calls", in.leases.Load()),
 		slog.String("crash_report", in.lines.crashReport()))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if time.Since(s.serving) >= s.host.options.CrashWindow {
-		s.crashes = nil
+	s.host.tell(in, kind, ending, in.leases.Load())
+	if time.Since(l.since) >= s.host.options.CrashWindow {
+		l.crashes = nil
 	}
-	s.crashed("it crashed: " + in.process.ending())
+	l.crashed("it crashed: " + ending)
 }
 
 // crashed counts a crash and orders a restart, or quarantine. The caller holds mu.
-func (s *Slot) crashed(detail string) {
-	o := s.host.options
+func (l *line) crashed(detail string) {
+	o := l.slot.host.options
 	now := time.Now()
-	recent := s.crashes[:0]
-	for _, at := range s.crashes {
+	recent := l.crashes[:0]
+	for _, at := range l.crashes {
 		if now.Sub(at) < o.CrashWindow {
 			recent = append(recent, at)
 		}
 	}
-	s.crashes = append(recent, now)
-	if s.phase == phaseClosed || s.phase == phaseDisabled || s.desired == nil {
+	l.crashes = append(recent, now)
+	if l.slot.phase == phaseClosed || l.slot.phase == phaseDisabled || l.phase == phaseRetired || l.desired == nil {
 		return
 	}
-	if len(s.crashes) >= o.CrashLimit {
-		s.quarantine(detail)
+	if len(l.crashes) >= o.CrashLimit {
+		l.quarantine(detail)
 		return
 	}
-	s.enter(phaseRestarting, detail)
-	wait := backoff(len(s.crashes)-1, o.BackoffBase, o.BackoffCap)
-	ctx, generation := s.ctx, s.generation
-	s.host.background(func() { s.restart(ctx, generation, wait) })
+	l.enter(phaseRestarting, detail)
+	wait := backoff(len(l.crashes)-1, o.BackoffBase, o.BackoffCap)
+	ctx, generation := l.ctx, l.generation
+	l.slot.host.background(func() { l.restart(ctx, generation, wait) })
 }
 
-// quarantine gives up until an operator activates something. The caller holds mu.
-func (s *Slot) quarantine(detail string) {
-	s.enter(phaseQuarantined, detail)
-	s.host.options.Log.LogAttrs(s.host.life, slog.LevelError, "plugin quarantined; activate a release to end it",
-		slog.String("plugin", s.name), slog.Int("crashes", len(s.crashes)), slog.String("detail", detail))
+// quarantine gives up until somebody orders something. The caller holds mu.
+func (l *line) quarantine(detail string) {
+	if len(l.crashes) == 0 {
+		l.crashes = append(l.crashes, time.Now())
+	}
+	l.enter(phaseQuarantined, detail)
+	l.slot.host.options.Log.LogAttrs(l.slot.host.life, slog.LevelError, "plugin quarantined; activate a release to end it",
+		slog.String("plugin", l.slot.name), slog.String("plugin_version", l.version()),
+		slog.Int("crashes", len(l.crashes)), slog.String("detail", detail))
+	l.slot.host.report(Fact{
+		Kind: FactQuarantined, Name: l.slot.name, Version: l.version(), SHA256: l.digest, Detail: detail, Value: int64(len(l.crashes)),
+	})
 }
 
 // backoff is 0 for the first restart, then base × 2ⁿ with full jitter in its upper half, at most limit.
@@ -126,8 +139,8 @@ func backoff(crashesBefore int, base, limit time.Duration) time.Duration {
 	return wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter, no secret
 }
 
-// restart starts the desired release again after a crash, unless the operator changes something first.
-func (s *Slot) restart(ctx context.Context, generation uint64, wait time.Duration) {
+// restart starts the release again after a crash, unless an order changes something first.
+func (l *line) restart(ctx context.Context, generation uint64, wait time.Duration) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -135,32 +148,39 @@ func (s *Slot) restart(ctx context.Context, generation uint64, wait time.Duratio
 	case <-ctx.Done():
 		return
 	}
-	s.admin.Lock()
-	defer s.admin.Unlock()
+	l.turn.Lock()
+	defer l.pass()
+	s := l.slot
 	s.mu.Lock()
-	if s.generation != generation || s.desired == nil || ctx.Err() != nil {
+	if l.generation != generation || l.desired == nil || ctx.Err() != nil {
 		s.mu.Unlock()
 		return
 	}
-	d := *s.desired
+	d := *l.desired
+	d.image.retain() // an order may replace it meanwhile
 	s.mu.Unlock()
+	defer d.image.release()
 
-	in, refused := s.start(ctx, d)
+	in, refused := l.start(ctx, d)
 	if refused == nil {
-		s.publish(in) //nolint:contextcheck // an instance outlives the order to start it
+		if !l.publish(in, generation, nil) { //nolint:contextcheck // an instance outlives the order to start it
+			in.stop(0)
+			return
+		}
 		in.log.LogAttrs(ctx, slog.LevelWarn, "plugin restarted", slog.Int("pid", in.process.pid))
+		s.host.tell(in, FactRestarted, "", int64(in.process.pid))
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.generation != generation || ctx.Err() != nil {
+	if l.generation != generation || ctx.Err() != nil {
 		return
 	}
 	s.host.options.Log.LogAttrs(ctx, slog.LevelError, "plugin not restarted",
-		slog.String("plugin", s.name), slog.String("reason", refused.Error()))
+		slog.String("plugin", s.name), slog.String("plugin_version", d.release.Version), slog.String("reason", refused.Error()))
 	if refused.settings || refused.Code == CodeInfoMismatch {
-		s.quarantine(refused.Error()) // starting it again would give the same answer
+		l.quarantine(refused.Error()) // starting it again would give the same answer
 		return
 	}
-	s.crashed(refused.Error()) //nolint:contextcheck // the next restart has the slot's context
+	l.crashed(refused.Error()) //nolint:contextcheck // the next restart has the line's context
 }

@@ -118,7 +118,7 @@ func TestDescriptionCrossesTheBorder(t *testing.T) {
 		t.Helper()
 		if d := cmp.Diff(host.Info{
 			Name: pluginName, Version: "1.0.0", ContractRevision: provider.ContractRevision,
-			Features: []string{"mux/1"}, MessageFrom: want.MessageFrom,
+			Features: []string{"mux/1", "exchanges/1", "rehearsal/1"}, MessageFrom: want.MessageFrom,
 			Settings: want.Settings, MaxInflight: want.MaxInflight, Types: want.Types,
 		}, info); d != "" {
 			t.Errorf("info differs (-want +got):\n%s", d)

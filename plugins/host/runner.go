@@ -2,7 +2,9 @@ package host
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/payrack/payrack/plugins/internal/handshake"
@@ -34,6 +37,7 @@ type pluginRunner struct {
 	logging context.Context //nolint:containedctx // for log records, which outlive the order
 
 	process *process
+	words   tail // the end of standard error
 	line    string
 	drained chan struct{} // closed when both pipes were read to their end
 }
@@ -51,7 +55,7 @@ func (r *pluginRunner) Start(ctx context.Context) error {
 	stderrDone := make(chan struct{})
 	go func() {
 		defer close(stderrDone)
-		r.log.consume(r.logging, p.stderr)
+		r.log.consume(r.logging, io.TeeReader(p.stderr, &r.words))
 	}()
 	go func() {
 		defer close(r.drained)
@@ -104,17 +108,52 @@ func (r *pluginRunner) await(ctx context.Context, lines <-chan lineResult) error
 	return r.check(r.line)
 }
 
-// lastWords quotes the crash report's first line, if there is one.
+// lastWords quotes the crash report's first line, or else the last line of standard error.
 func (r *pluginRunner) lastWords() string {
 	select {
 	case <-r.drained:
 	case <-time.After(pipeGrace):
 	}
-	first, _, _ := strings.Cut(r.log.crashReport(), "\n")
-	if first == "" {
-		return "; its log says why"
+	if first, _, _ := strings.Cut(r.log.crashReport(), "\n"); first != "" {
+		return ": " + first
 	}
-	return ": " + first
+	if last := r.words.last(); last != "" {
+		return ": " + last
+	}
+	return "; it wrote nothing"
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu  sync.Mutex
+	end []byte
+}
+
+// maxTail bounds what is kept of standard error.
+const maxTail = 1 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end = append(t.end, p[max(0, len(p)-maxTail):]...)
+	t.end = append(t.end[:0], t.end[max(0, len(t.end)-maxTail):]...)
+	return len(p), nil
+}
+
+// last is the last line, for people.
+func (t *tail) last() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text := bytes.TrimSpace(t.end)
+	text = text[bytes.LastIndexByte(text, '\n')+1:]
+	var record struct {
+		Message string `json:"msg"`
+		Error   string `json:"error"`
+	}
+	if len(text) > 0 && json.Unmarshal(text, &record) == nil && record.Message != "" {
+		text = []byte(strings.TrimSuffix(record.Message+": "+record.Error, ": "))
+	}
+	return fmt.Sprintf("%.400s", printable(text))
 }
 
 // check reads `1|1|unix|/path|grpc|CERTIFICATE` before go-plugin does, to name what is wrong and to pin

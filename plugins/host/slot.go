@@ -2,7 +2,7 @@ package host
 
 import (
 	"context"
-	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,14 +19,6 @@ type Release struct {
 	SHA256 string `json:"sha256"`
 }
 
-// desired is what a slot shall run.
-type desired struct {
-	release  Release
-	settings []byte
-	revision uint64
-	image    *image
-}
-
 type phase string
 
 const (
@@ -34,62 +26,83 @@ const (
 	phaseServing     phase = "serving"
 	phaseRestarting  phase = "restarting"
 	phaseQuarantined phase = "quarantined"
+	phaseRetired     phase = "retired"
 	phaseDisabled    phase = "disabled"
 	phaseClosed      phase = "closed"
 )
 
-// Slot is one provider's place in the host: at most one instance serves, others start or drain beside it.
+// Slot is one provider's place in the host: its releases that are ready, each with a line of its own, and the bound
+// of its calls, which all share.
 type Slot struct {
 	host  *Host
 	name  string
 	calls bulkhead
 
-	// admin is held while what shall run is changed: one change at a time.
-	admin   sync.Mutex
-	current atomic.Pointer[instance]
+	// admin is held while an order is carried out that replaces what serves: one at a time.
+	admin sync.Mutex
+	// routing is what a call looks at: one load, no lock.
+	routing atomic.Pointer[routing]
 
-	mu         sync.Mutex
-	phase      phase
-	detail     string
-	changed    chan struct{} // closed and replaced when what serves has changed
-	desired    *desired
-	generation uint64 // grows with each change by an operator; a restart for an older one gives up
-	living     map[string]*instance
-	draining   int
-	crashes    []time.Time
-	serving    time.Time       // since when the present instance serves
-	ctx        context.Context //nolint:containedctx // ends restarts when the operator changes something
-	cancel     context.CancelFunc
+	mu      sync.Mutex
+	phase   phase         // idle, serving, disabled or closed: what was ordered
+	changed chan struct{} // closed and replaced when what can take calls has changed
+	// lines by digest. A retired one stays until its process has ended, so that it can be taken back.
+	lines    map[string]*line
+	living   map[string]*instance
+	draining int
+}
+
+// routing says which releases can be asked for, at one moment. It is never changed.
+type routing struct {
+	// usual takes the calls that name no release; nil if none does.
+	usual *line
+	lines map[string]*line
 }
 
 func newSlot(h *Host, name string) *Slot {
-	s := &Slot{host: h, name: name, phase: phaseIdle, changed: make(chan struct{}), living: map[string]*instance{}}
+	s := &Slot{
+		host: h, name: name, phase: phaseIdle, changed: make(chan struct{}),
+		lines: map[string]*line{}, living: map[string]*instance{},
+	}
 	s.calls.setLimit(h.options.MaxInflight)
-	s.ctx, s.cancel = context.WithCancel(h.life)
+	s.routing.Store(&routing{})
 	return s
 }
 
-// Acquire takes a reference on the serving instance; close the Lease when the answer is recorded. It waits
+// Acquire takes a reference on the default release's instance; close the Lease when the answer is recorded. It waits
 // for a place, and for a crashed plugin to come back, each at most Options.RestartWait. Its error is an
 // *Unavailable: nothing was handed to any plugin.
-func (s *Slot) Acquire(ctx context.Context) (*Lease, error) {
+func (s *Slot) Acquire(ctx context.Context) (*Lease, error) { return s.acquire(ctx, "", true) }
+
+// AcquireRelease is Acquire for the release with that digest.
+func (s *Slot) AcquireRelease(ctx context.Context, digest string) (*Lease, error) {
+	return s.acquire(ctx, digest, true)
+}
+
+// TryRelease is AcquireRelease that waits for a place only, and not for a plugin that is not ready now.
+func (s *Slot) TryRelease(ctx context.Context, digest string) (*Lease, error) {
+	return s.acquire(ctx, digest, false)
+}
+
+func (s *Slot) acquire(ctx context.Context, digest string, patient bool) (*Lease, error) {
 	patience := s.host.options.RestartWait
 	if !s.calls.enter(ctx, patience) {
 		return nil, &Unavailable{Name: s.name, Why: WhyOverloaded}
 	}
-	if l := s.pick(); l != nil {
+	if l := s.pick(digest); l != nil {
 		return l, nil
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
 		s.mu.Lock()
-		changed, why, hopeless, detail := s.changed, s.why(), s.hopeless(), s.detail
+		changed := s.changed
+		failure, hopeless := s.unavailable(digest)
 		s.mu.Unlock()
-		if l := s.pick(); l != nil { // after the look at changed, so that no change is missed
+		if l := s.pick(digest); l != nil { // after the look at changed, so that no change is missed
 			return l, nil
 		}
-		if !hopeless {
+		if !hopeless && patient {
 			select {
 			case <-changed:
 				continue
@@ -98,52 +111,144 @@ func (s *Slot) Acquire(ctx context.Context) (*Lease, error) {
 			}
 		}
 		s.calls.leave()
-		return nil, &Unavailable{Name: s.name, Why: why, Detail: detail}
+		return nil, failure
 	}
 }
 
-// pick takes a reference on the serving instance, or returns nil if none can take calls now.
-func (s *Slot) pick() *Lease {
-	in := s.current.Load()
-	if in == nil || !in.healthy.Load() || !in.reachable() || !in.acquire() {
+// pick takes a reference on an instance of the release, or returns nil if none can take calls now.
+func (s *Slot) pick(digest string) *Lease {
+	r := s.routing.Load()
+	l := r.usual
+	if digest != "" {
+		l = r.lines[digest]
+	}
+	if l == nil {
+		return nil
+	}
+	in := l.current.Load()
+	if in == nil || !in.fit() || l != r.usual && in.leases.Load() >= in.share || !in.acquire() {
 		return nil
 	}
 	in.leases.Add(1)
 	return &Lease{instance: in, slot: s}
 }
 
-// hopeless reports whether waiting cannot help.
-func (s *Slot) hopeless() bool {
+// unavailable says why a release cannot be picked, and whether waiting cannot help. The caller holds mu.
+func (s *Slot) unavailable(digest string) (failure *Unavailable, hopeless bool) {
+	failure = &Unavailable{Name: s.name, Why: WhyNotActive}
 	switch s.phase {
+	case phaseClosed:
+		failure.Why = WhyClosed
+		return failure, true
+	case phaseDisabled:
+		failure.Why = WhyDisabled
+		return failure, true
+	case phaseIdle, phaseServing, phaseRestarting, phaseQuarantined, phaseRetired:
+	}
+	r := s.routing.Load()
+	l := r.usual
+	if digest != "" {
+		l = r.lines[digest]
+	}
+	if l == nil {
+		return failure, true
+	}
+	failure.Detail = l.detail
+	switch l.phase {
+	case phaseQuarantined:
+		failure.Why = WhyQuarantined
+		return failure, true
 	case phaseServing, phaseRestarting:
-		return false
-	case phaseIdle, phaseQuarantined, phaseDisabled, phaseClosed:
-		return true
-	default:
-		return true
+		failure.Why = WhyRestarting
+		if in := l.current.Load(); in != nil && in.fit() {
+			failure.Why = WhyShare
+		}
+		return failure, false
+	case phaseIdle, phaseRetired, phaseDisabled, phaseClosed:
+	}
+	return failure, true
+}
+
+// SetDefault moves the calls that name no release to the one with that digest: one pointer store. Those in also take
+// calls beside it, by AcquireRelease; all others are only ready. The error is an *Unavailable: the release is not
+// here, and what serves has not changed.
+func (s *Slot) SetDefault(digest string, also ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == phaseClosed {
+		return &Unavailable{Name: s.name, Why: WhyClosed}
+	}
+	old := s.routing.Load()
+	l := old.lines[digest]
+	if l == nil {
+		return &Unavailable{Name: s.name, Why: WhyNotActive, Detail: "the release is not prepared"}
+	}
+	for d, other := range old.lines {
+		other.serves = d == digest
+		for _, a := range also {
+			other.serves = other.serves || d == a
+		}
+		other.show()
+	}
+	s.routing.Store(&routing{usual: l, lines: old.lines})
+	s.calls.setLimit(l.limit())
+	s.enter(phaseServing)
+	return nil
+}
+
+// Keep retires every release that is not named: what is in flight there ends, then its process is stopped, in the
+// background. A release that is prepared again while it drains stays, if a call still holds it.
+func (s *Slot) Keep(digests ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == phaseClosed {
+		return
+	}
+	for digest, l := range s.lines {
+		kept := l.phase == phaseRetired
+		for _, d := range digests {
+			kept = kept || d == digest
+		}
+		if !kept {
+			l.retire()
+		}
 	}
 }
 
-func (s *Slot) why() Why {
-	switch s.phase {
-	case phaseServing, phaseRestarting:
-		return WhyRestarting
-	case phaseQuarantined:
-		return WhyQuarantined
-	case phaseDisabled:
-		return WhyDisabled
-	case phaseClosed:
-		return WhyClosed
-	case phaseIdle:
-		return WhyNotActive
-	default:
-		return WhyNotActive
+// Ready reports whether the release with that digest can take a call now.
+func (s *Slot) Ready(digest string) bool {
+	l := s.routing.Load().lines[digest]
+	if l == nil {
+		return false
 	}
+	in := l.current.Load()
+	return in != nil && in.fit()
+}
+
+// list changes which lines can be asked for. The caller holds mu.
+func (s *Slot) list(digest string, l *line) {
+	old := s.routing.Load()
+	next := routing{usual: old.usual, lines: maps.Clone(old.lines)}
+	if next.lines == nil {
+		next.lines = map[string]*line{}
+	}
+	if l != nil {
+		next.lines[digest] = l
+	} else {
+		if next.usual != nil && next.usual == next.lines[digest] {
+			next.usual = nil
+			if s.phase == phaseServing {
+				s.phase = phaseIdle
+			}
+		}
+		delete(next.lines, digest)
+	}
+	s.routing.Store(&next)
 }
 
 // enter changes the phase and wakes whoever waits. The caller holds mu.
-func (s *Slot) enter(p phase, detail string) {
-	s.phase, s.detail = p, detail
+func (s *Slot) enter(p phase) {
+	s.phase = p
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
@@ -152,78 +257,11 @@ func (s *Slot) enter(p phase, detail string) {
 func (s *Slot) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.enter(s.phase, s.detail)
+	s.enter(s.phase)
 }
 
 func (s *Slot) add(in *instance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.living[in.id] = in
-}
-
-// publish makes in the serving instance: one pointer store. The old one drains in the background.
-func (s *Slot) publish(in *instance) {
-	limit := s.host.options.MaxInflight
-	if in.info.MaxInflight > 0 {
-		limit = min(limit, in.info.MaxInflight)
-	}
-	s.calls.setLimit(limit)
-	in.setState(StateServing)
-	in.healthy.Store(true)
-	old := s.current.Swap(in)
-	s.mu.Lock()
-	s.serving = time.Now()
-	s.enter(phaseServing, "")
-	s.mu.Unlock()
-	s.host.background(func() { s.watch(in) })
-	if old != nil {
-		s.retire(old)
-	}
-	if in.process.gone() {
-		s.onExit(in) // it ended between its last answer and the store
-	}
-}
-
-// retire drains an instance that nobody can pick any more, in the background.
-func (s *Slot) retire(in *instance) {
-	in.planned.Store(true)
-	in.setState(StateDraining)
-	s.mu.Lock()
-	s.draining++
-	s.mu.Unlock()
-	s.host.background(func() {
-		s.drain(in)
-		s.mu.Lock()
-		s.draining--
-		s.enter(s.phase, s.detail)
-		s.mu.Unlock()
-	})
-	in.letGo()
-}
-
-// drain waits until the last call has returned its reference, but never longer than the longest call may
-// take; what is open then is cut off and reads as unknown.
-func (s *Slot) drain(in *instance) {
-	deadline := in.info.LongestCall() + s.host.options.DrainExtra
-	if !s.awaitDrained(in, deadline) {
-		s.host.options.Log.LogAttrs(s.host.life, slog.LevelError, "plugin drain deadline exceeded",
-			slog.String("plugin", in.release.Name), slog.String("plugin_version", in.release.Version),
-			slog.String("instance", in.id), slog.Int64("open_calls", in.leases.Load()))
-		in.end()
-		await(in.drained, time.Second)
-	}
-	in.stop(s.host.options.StopTimeout)
-}
-
-func (s *Slot) awaitDrained(in *instance, deadline time.Duration) bool {
-	timer := time.NewTimer(deadline)
-	defer timer.Stop()
-	select {
-	case <-in.drained:
-		return true
-	case <-timer.C:
-		return false
-	case <-s.host.hurry: // the host's Close has run out of time
-		return false
-	}
 }

@@ -29,15 +29,19 @@ import (
 const warmUps = 3
 
 // start starts a release and takes it as far as ready. On an error nothing of it is left.
-func (s *Slot) start(ctx context.Context, d desired) (*instance, *Refused) {
+func (l *line) start(ctx context.Context, d desired) (*instance, *Refused) {
+	s := l.slot
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.host.starts, cancel)() //nolint:contextcheck // two lives end a start
-	in, refused := s.launch(ctx, d)
+	if !s.host.launches.wait(ctx) {
+		return nil, &Refused{Code: CodeStartTimeout, Message: "the start was given up", cause: ctx.Err()}
+	}
+	in, refused := l.launch(ctx, d)
 	if refused != nil {
 		return nil, refused
 	}
-	if refused := s.prepare(ctx, in, d); refused != nil {
+	if refused := s.prove(ctx, in, d); refused != nil {
 		// A broken connection is known a moment before the exit that broke it.
 		if refused.Code == CodeStartTimeout && in.broken.Load() && await(in.process.exited, pipeGrace) {
 			refused = refuse(CodeStartCrashed, "the plugin ended while it was prepared: %s; its log says why", in.process.ending())
@@ -50,7 +54,8 @@ func (s *Slot) start(ctx context.Context, d desired) (*instance, *Refused) {
 }
 
 // launch starts the process and connects to it.
-func (s *Slot) launch(ctx context.Context, d desired) (*instance, *Refused) {
+func (l *line) launch(ctx context.Context, d desired) (*instance, *Refused) {
+	s := l.slot
 	o := s.host.options
 	in := &instance{
 		id: newID(), release: d.release, image: d.image, started: time.Now(),
@@ -81,7 +86,8 @@ func (s *Slot) launch(ctx context.Context, d desired) (*instance, *Refused) {
 				socket: tmp, log: in.lines, order: ctx, logging: s.host.life,
 				command: command{
 					image: d.image, name: "payrack-provider-" + d.release.Name, dir: work,
-					env: environment(cmd.Env, o.Env, work, s.host.pluginLevel(ctx)),
+					confine: confinement{options: &s.host.options, work: work, socket: tmp, settings: d.settings, alone: o.Rehearsal},
+					env:     environment(cmd.Env, o.Env, work, s.host.pluginLevel(ctx)),
 				},
 			}
 			return runner, nil
@@ -110,8 +116,8 @@ func (s *Slot) launch(ctx context.Context, d desired) (*instance, *Refused) {
 	in.image.retain()
 	in.setState(StateHandshaken)
 	s.add(in)
-	go in.relay(in.life, in.client, o.Spans) //nolint:contextcheck // an instance outlives the order to start it
-	go in.bury(func() { s.onExit(in) })      //nolint:contextcheck // see above
+	go in.relay(in.life, in.client, o)  //nolint:contextcheck // an instance outlives the order to start it
+	go in.bury(func() { l.onExit(in) }) //nolint:contextcheck // see above
 	return in, nil
 }
 
@@ -163,8 +169,8 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// prepare asks who it is, configures it, and checks that it is ready. Every step has a deadline.
-func (s *Slot) prepare(ctx context.Context, in *instance, d desired) *Refused {
+// prove asks who it is, configures it, and checks that it is ready. Every step has a deadline.
+func (s *Slot) prove(ctx context.Context, in *instance, d desired) *Refused {
 	step := func(f func(context.Context) error) error {
 		ctx, cancel := context.WithTimeout(ctx, s.host.options.StepTimeout)
 		defer cancel()

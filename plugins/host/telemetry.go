@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -39,9 +40,19 @@ func (s Source) resource() *resourcepb.Resource {
 	}}
 }
 
-// relay receives the plugin's spans until the stream ends, and opens it again while the instance lives.
-func (i *instance) relay(ctx context.Context, client providerv1.ProviderServiceClient, spans func(Source, *coltracepb.ExportTraceServiceRequest)) {
+// relay receives what the plugin tells by itself, its spans and its exchanges, until the instance ends.
+func (i *instance) relay(ctx context.Context, client providerv1.ProviderServiceClient, o Options) {
 	defer close(i.relayed)
+	var streams sync.WaitGroup
+	if o.Exchanges != nil && !o.Rehearsal {
+		streams.Go(func() { i.record(ctx, o.Exchanges) })
+	}
+	i.relaySpans(ctx, client, o.Spans)
+	streams.Wait()
+}
+
+// relaySpans receives the plugin's spans until the stream ends, and opens it again while the instance lives.
+func (i *instance) relaySpans(ctx context.Context, client providerv1.ProviderServiceClient, spans func(Source, *coltracepb.ExportTraceServiceRequest)) {
 	for {
 		stream, err := client.Telemetry(ctx, &providerv1.TelemetryRequest{})
 		for err == nil {
