@@ -11,7 +11,9 @@ import (
 
 // description is what a release says about itself, with its schemas compiled.
 type description struct {
-	types map[string]*paymentType
+	name    string
+	version string
+	types   map[string]*paymentType
 }
 
 type paymentType struct {
@@ -23,7 +25,7 @@ type paymentType struct {
 
 // describe compiles everything, so that a release whose schemas cannot be used is refused before it serves.
 func describe(info host.Info, limits Limits) (*description, error) {
-	d := &description{types: map[string]*paymentType{}}
+	d := &description{name: info.Name, version: info.Version, types: map[string]*paymentType{}}
 	for _, t := range info.Types {
 		compiled, err := describeType(info, t, limits)
 		if err != nil {

@@ -29,7 +29,7 @@ func TestLimitsLower(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Activate(t.Context(), binary(t, alpha())); err != nil {
+	if err := activateAt(t.Context(), p, binary(t, alpha())); err != nil {
 		t.Fatal(err)
 	}
 	for kind, want := range map[catalogue.Kind]providers.Limit{

@@ -126,13 +126,17 @@ type platform struct {
 	dir  string
 }
 
-func newPlatform(tb testing.TB) platform {
+func newPlatform(tb testing.TB, change ...func(*host.Options)) platform {
 	tb.Helper()
 	run, err := os.MkdirTemp("", "prr") //nolint:usetesting // the path must be short: sockets lie below it
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h, err := host.New(host.Options{RunDir: run, AllowDynamic: true})
+	o := host.Options{RunDir: run, AllowDynamic: true}
+	for _, c := range change {
+		c(&o)
+	}
+	h, err := host.New(o)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -154,11 +158,15 @@ func (p platform) again(tb testing.TB) platform {
 	return newAdapter(tb, next.host, p.dir)
 }
 
-func newAdapter(tb testing.TB, h *host.Host, dir string) platform {
+func newAdapter(tb testing.TB, h *host.Host, dir string, change ...func(*providers.Options)) platform {
 	tb.Helper()
-	p, err := providers.New(providers.Options{
+	o := providers.Options{
 		Host: h, StoreDir: dir, Settings: map[string]json.RawMessage{"alpha": json.RawMessage(`{"label":"from the settings"}`)},
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	p, err := providers.New(o)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -170,4 +178,16 @@ func (p platform) activate(tb testing.TB, r release.Release) {
 	if err := p.Activate(tb.Context(), r); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// Activate prepares a release and routes everything to it, as the core does.
+func (p platform) Activate(ctx context.Context, r release.Release) error {
+	return activateAt(ctx, p.Providers, r)
+}
+
+func activateAt(ctx context.Context, p *providers.Providers, r release.Release) error {
+	if err := p.Runtime().Prepare(ctx, r); err != nil {
+		return err
+	}
+	return p.Runtime().Route(ctx, release.Channel{Name: r.Name, Stable: r.Version, Phase: release.Idle, Enabled: true}, []release.Release{r})
 }

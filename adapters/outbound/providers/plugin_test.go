@@ -25,6 +25,9 @@ type testPlugin struct {
 
 func playPlugin(r role) {
 	provider.Version = r.Version
+	if strings.HasPrefix(r.Behaviour, "shop") {
+		playShop(r)
+	}
 	provider.Serve(r.Name, func(_ context.Context, s settings, _ provider.Host) (provider.Provider, error) {
 		return testPlugin{role: r, label: s.Label}, nil
 	})

@@ -2,7 +2,6 @@ package providers
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -11,10 +10,10 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/release"
 	"github.com/payrack/payrack/plugins/host"
 	"github.com/payrack/payrack/ports/outbound"
 )
@@ -29,30 +28,34 @@ type Options struct {
 	Limits map[string]Limits
 	// StoreDir is where installed binaries are kept, by digest.
 	StoreDir string
+	// Facts receives what happens to the processes, in order; it must not block for long. Default: nobody is told.
+	Facts func(release.Fact)
+	// NoBreaker names the plugins whose new payments are taken although the provider does not answer.
+	NoBreaker map[string]bool
 	// Log for operators. Default: no log.
 	Log *slog.Logger
 }
 
-// Providers implements outbound.Providers and outbound.Runtime. It is safe for concurrent use.
+// Providers implements outbound.Providers, and outbound.Runtime by its method Runtime. It is safe for concurrent use.
 type Providers struct {
-	host     *host.Host
-	settings map[string]json.RawMessage
-	limits   map[string]Limits
-	storeDir string
-	log      *slog.Logger
+	host      *host.Host
+	settings  map[string]json.RawMessage
+	limits    map[string]Limits
+	noBreaker map[string]bool
+	storeDir  string
+	log       *slog.Logger
 
 	known atomic.Pointer[known]
-
-	mu sync.Mutex
-	// reserved are plugins whose release is being activated, with what it would bring.
-	reserved map[string]*description
-	// byDigest are the descriptions of all releases that were activated in this process: one that drains
-	// still needs its own.
-	byDigest sync.Map
-	// described is what the last described binary said, for Keep, which comes next.
+	// described is what the last described binary said, for Keep and Prepare, which come next.
 	described atomic.Pointer[inspected]
-	// turns keeps activations of one plugin apart.
-	turns map[string]*sync.Mutex
+
+	mu    sync.Mutex
+	lanes map[string]*lane
+	// claims are the descriptions of the releases that are prepared, or are being prepared, by provider and digest. No
+	// two providers may bring the same payment type or route.
+	claims map[string]map[string]*description
+	// compiled are descriptions of releases that were looked at, by digest.
+	compiled map[string]*description
 }
 
 // inspected is a binary and what it says about itself.
@@ -63,14 +66,21 @@ type inspected struct {
 
 var (
 	_ outbound.Providers = (*Providers)(nil)
-	_ outbound.Runtime   = (*Providers)(nil)
+	_ outbound.Runtime   = runtime{}
 )
 
 // known is what the installed providers say, at one moment; never changed.
 type known struct {
 	plugins map[string]*description
-	types   map[string]*paymentType
+	types   map[string]served
 	list    []catalogue.Type
+}
+
+// served is a payment type and where its calls go.
+type served struct {
+	*paymentType
+
+	lane *lane
 }
 
 // New makes the adapter; it starts nothing.
@@ -90,18 +100,23 @@ func New(o Options) (*Providers, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Providers{
-		host: o.Host, settings: maps.Clone(o.Settings), limits: maps.Clone(o.Limits), storeDir: o.StoreDir, log: o.Log,
-		reserved: map[string]*description{}, turns: map[string]*sync.Mutex{},
+		host: o.Host, settings: maps.Clone(o.Settings), limits: maps.Clone(o.Limits), noBreaker: maps.Clone(o.NoBreaker),
+		storeDir: o.StoreDir, log: o.Log,
+		lanes: map[string]*lane{}, claims: map[string]map[string]*description{}, compiled: map[string]*description{},
 	}
-	p.known.Store(newKnown(map[string]*description{}))
+	p.known.Store(&known{})
+	if o.Facts != nil {
+		o.Host.OnFact(func(f host.Fact) { o.Facts(factToCore(f)) })
+	}
 	return p, nil
 }
 
-func newKnown(plugins map[string]*description) *known {
-	k := &known{plugins: plugins, types: map[string]*paymentType{}}
-	for _, d := range plugins {
+// newKnown is what the plugins say. The caller holds mu.
+func (p *Providers) newKnown(plugins map[string]*description) *known {
+	k := &known{plugins: plugins, types: map[string]served{}}
+	for plugin, d := range plugins {
 		for name, t := range d.types {
-			k.types[name] = t
+			k.types[name] = served{t, p.lanes[plugin]}
 			k.list = append(k.list, t.Type)
 		}
 	}
@@ -132,46 +147,6 @@ func (p *Providers) Credential(typeName string, set []byte) (outbound.Credential
 		return outbound.CredentialForm{}, err //nolint:wrapcheck // a fault already
 	}
 	return outbound.CredentialForm{Provider: t.Provider, Account: read.Account, Wire: read.Wire, Set: read.Set}, nil
-}
-
-// Open holds the release that serves the payment type now.
-func (p *Providers) Open(ctx context.Context, r outbound.Route) (outbound.Session, error) {
-	t, ok := p.known.Load().types[r.Type]
-	if !ok {
-		return nil, unknownType(r.Type)
-	}
-	lease, err := p.host.Slot(t.Provider).Acquire(ctx)
-	if err != nil {
-		return nil, p.unavailable(ctx, t, err)
-	}
-	// The lease may be on a newer or an older release than the one looked at above; its own description counts.
-	if held, ok := p.typeOf(lease, r.Type); ok {
-		return &session{lease: lease, held: held, log: p.log}, nil
-	}
-	lease.Close()
-	return nil, p.unavailable(ctx, t, errors.New("the release that serves does not have the payment type"))
-}
-
-func (p *Providers) typeOf(lease *host.Lease, name string) (*paymentType, bool) {
-	stored, _ := p.byDigest.Load(lease.Release().SHA256)
-	d, ok := stored.(*description)
-	if !ok {
-		return nil, false
-	}
-	t, ok := d.types[name]
-	return t, ok
-}
-
-// retryAfter is what a client is asked to wait: a crashed plugin is back within two seconds.
-const retryAfter = 2 * time.Second
-
-func (p *Providers) unavailable(ctx context.Context, t *paymentType, cause error) error {
-	p.log.LogAttrs(ctx, slog.LevelWarn, "provider cannot take a call",
-		slog.String("provider", t.Provider), slog.String("payment_type", t.Name), slog.String("reason", cause.Error()))
-	f := fault.Wrap(fault.Unavailable, "provider_unavailable",
-		"the provider of "+t.Name+" cannot take a call now; nothing was sent, so the same request may be repeated in a few seconds", cause)
-	f.RetryAfter = retryAfter
-	return f
 }
 
 // shown is what of a client's type may be repeated to it.

@@ -88,14 +88,14 @@ func (p *Providers) recall(r release.Release) (*description, error) {
 	return describe(info, p.limits[info.Name])
 }
 
-// knowUnserved makes the payment types of a release known that cannot be run, if nothing of its provider is.
+// knowUnserved makes the payment types of a release known that does not run yet, if nothing of its provider is.
 func (p *Providers) knowUnserved(ctx context.Context, r release.Release) {
 	if _, known := p.known.Load().plugins[r.Name]; known {
 		return
 	}
 	d, err := p.recall(r)
 	if err == nil {
-		err = p.reserve(r.Name, d)
+		err = p.claim(r.Name, r.SHA256, d)
 	}
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -104,5 +104,5 @@ func (p *Providers) knowUnserved(ctx context.Context, r release.Release) {
 		}
 		return
 	}
-	p.settle(r.Name, d, false)
+	p.introduce(p.lane(r.Name), d)
 }

@@ -1,18 +1,20 @@
 package providers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
-	"sync"
+	"slices"
 
+	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/release"
 	"github.com/payrack/payrack/plugins/host"
+	"github.com/payrack/payrack/ports/outbound"
 )
 
 // Describe reads what a binary says about itself.
@@ -31,53 +33,83 @@ func (p *Providers) Describe(ctx context.Context, path string) (release.Release,
 	}, nil
 }
 
-// Activate starts the release beside the serving one and moves the traffic.
-func (p *Providers) Activate(ctx context.Context, r release.Release) error {
-	turn := p.turn(r.Name)
-	turn.Lock()
-	defer turn.Unlock()
+// Runtime is the adapter as outbound.Runtime: both ports have a method Types.
+func (p *Providers) Runtime() outbound.Runtime { return runtime{p} }
 
+type runtime struct{ *Providers }
+
+// Types is what a kept release offers.
+func (p runtime) Types(ctx context.Context, r release.Release) ([]catalogue.Type, error) {
+	r.Path = p.pathOf(r)
+	d, err := p.inspect(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]catalogue.Type, 0, len(d.types))
+	for _, t := range d.types {
+		out = append(out, t.Type)
+	}
+	slices.SortFunc(out, func(a, b catalogue.Type) int { return cmp.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// Prepare starts the release beside the others, up to ready.
+func (p *Providers) Prepare(ctx context.Context, r release.Release) error {
+	l := p.lane(r.Name)
+	l.touch(r.SHA256)
+	defer l.touch(r.SHA256)
+	r.Path = p.pathOf(r)
+	p.knowUnserved(ctx, r)
 	candidate, err := p.inspect(ctx, r)
 	if err != nil {
-		p.knowUnserved(ctx, r)
 		return err
 	}
-	if err := p.reserve(r.Name, candidate); err != nil {
+	if err := p.claim(r.Name, r.SHA256, candidate); err != nil {
 		return err
 	}
-	// Before the traffic moves: the first call of the new process needs it.
-	p.byDigest.Store(r.SHA256, candidate)
 	settings := p.settings[r.Name]
 	if len(settings) == 0 {
 		settings = json.RawMessage("{}")
 	}
-	_, err = p.host.Slot(r.Name).Activate(ctx, host.Release{Name: r.Name, Version: r.Version, Path: r.Path, SHA256: r.SHA256}, settings)
-	p.settle(r.Name, candidate, err == nil)
-	if err != nil {
-		return refusal(err)
+	_, err = l.slot.Prepare(ctx, host.Release{Name: r.Name, Version: r.Version, Path: r.Path, SHA256: r.SHA256}, settings)
+	if err == nil {
+		return nil
 	}
-	return nil
+	p.settle(l, r.SHA256, candidate)
+	return refusal(err)
 }
 
-func (p *Providers) turn(name string) *sync.Mutex {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.turns[name] == nil {
-		p.turns[name] = &sync.Mutex{}
+// pathOf is where the binary of a release lies on this machine: the row may have been written by another one.
+func (p *Providers) pathOf(r release.Release) string {
+	if _, err := os.Stat(r.Path); err == nil || !digestForm.MatchString(r.SHA256) {
+		return r.Path
 	}
-	return p.turns[name]
+	kept := filepath.Join(p.storeDir, "sha256", r.SHA256)
+	if _, err := os.Stat(kept); err != nil {
+		return r.Path
+	}
+	return kept
 }
 
-// inspect reads the binary and compiles what it describes.
+// inspect reads the binary and compiles what it describes. It is done once for each digest: the host starts no other
+// bytes under it, and asks the process for its name and version again.
 func (p *Providers) inspect(ctx context.Context, r release.Release) (*description, error) {
-	info, digest, err := p.host.Describe(ctx, r.Path)
-	if err != nil {
-		return nil, refusal(err)
+	if d := p.compiledOf(r); d != nil {
+		return d, nil
 	}
-	if digest != r.SHA256 {
+	said := p.described.Load()
+	if said == nil || said.digest != r.SHA256 {
+		info, digest, err := p.host.Describe(ctx, r.Path)
+		if err != nil {
+			return nil, refusal(err)
+		}
+		said = &inspected{digest, info}
+	}
+	if said.digest != r.SHA256 {
 		return nil, fault.New(fault.Invalid, "digest_mismatch",
 			"the stored binary is not the one that was installed as "+r.Name+" "+r.Version+": install it again")
 	}
+	info := said.info
 	if info.Name != r.Name || info.Version != r.Version {
 		return nil, fault.New(fault.Invalid, "info_mismatch",
 			"the binary says that it is "+info.Name+" "+info.Version+", not "+r.Name+" "+r.Version)
@@ -86,40 +118,14 @@ func (p *Providers) inspect(ctx context.Context, r release.Release) (*descriptio
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "info_mismatch", "the release describes itself in a way that cannot be used: "+err.Error())
 	}
-	if filepath.Dir(r.Path) == filepath.Dir(p.descriptionPath(digest)) {
-		if err := p.remember(digest, info); err != nil {
+	if filepath.Dir(r.Path) == filepath.Dir(p.descriptionPath(said.digest)) {
+		if err := p.remember(said.digest, info); err != nil {
 			p.log.LogAttrs(ctx, slog.LevelWarn, "the description of a release was not kept; if its binary is lost its payment types will be unknown",
 				slog.String("provider", r.Name), slog.String("version", r.Version), slog.String("error", err.Error()))
 		}
 	}
+	p.keepCompiled(r.SHA256, candidate)
 	return candidate, nil
-}
-
-// reserve keeps two plugins that are activated at once from bringing the same type.
-func (p *Providers) reserve(name string, candidate *description) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := conflict(name, candidate, p.known.Load().plugins); err != nil {
-		return err
-	}
-	if err := conflict(name, candidate, p.reserved); err != nil {
-		return err
-	}
-	p.reserved[name] = candidate
-	return nil
-}
-
-// settle ends the reservation. What a refused first release described stays known, so that its types are
-// told as unavailable and not as unknown.
-func (p *Providers) settle(name string, candidate *description, activated bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.reserved, name)
-	plugins := maps.Clone(p.known.Load().plugins)
-	if _, serving := plugins[name]; activated || !serving {
-		plugins[name] = candidate
-		p.known.Store(newKnown(plugins))
-	}
 }
 
 // Instances returns the running processes of a provider.
@@ -131,7 +137,8 @@ func (p *Providers) Instances(name string) []release.Instance {
 		}
 		for _, i := range slot.Instances {
 			out = append(out, release.Instance{
-				ID: i.ID, Version: i.Version, SHA256: i.SHA256, PID: i.PID, State: string(i.State), Inflight: i.Inflight, StartedAt: i.StartedAt,
+				ID: i.ID, Version: i.Version, SHA256: i.SHA256, PID: i.PID, State: string(i.State), Inflight: i.Inflight,
+				StartedAt: i.StartedAt, Protections: i.Protections,
 			})
 		}
 	}

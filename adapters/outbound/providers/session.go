@@ -9,6 +9,7 @@ import (
 
 	"github.com/payrack/payrack/adapters/outbound/providers/form"
 	"github.com/payrack/payrack/core/catalogue"
+	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/payment"
@@ -21,6 +22,7 @@ import (
 type session struct {
 	lease *host.Lease
 	held  *paymentType
+	lane  *lane
 	log   *slog.Logger
 }
 
@@ -37,23 +39,30 @@ func (s *session) failed(ctx context.Context, operation string, f provider.Failu
 }
 
 // answered turns the answer to a money-moving call into what is known.
-func (s *session) answered(ctx context.Context, k payment.Kind, a provider.Answer) outbound.Answer {
+func (s *session) answered(ctx context.Context, i outbound.Instruction, a provider.Answer) outbound.Answer {
 	out := answerToCore(a)
 	if f := a.Failure(); f != nil {
-		s.failed(ctx, string(k), *f)
+		s.failed(ctx, string(i.Kind), *f)
 	} else if out.Reason != "" {
-		s.failed(ctx, string(k), provider.Failure{Reason: provider.Reason(out.Reason), Detail: out.Detail})
+		s.failed(ctx, string(i.Kind), provider.Failure{Reason: provider.Reason(out.Reason), Detail: out.Detail})
+	}
+	// What the end of a process made fail says nothing about the provider.
+	if failed := technical(provider.Reason(out.Reason), out.Evidence.Code); !failed || s.lease.Alive() {
+		s.lane.ended(ctx, s.held.Name, i.Payment.Environment, failed)
 	}
 	return out
 }
 
 // found turns the answer to a search into what was found out.
-func (s *session) found(ctx context.Context, a provider.SearchAnswer) outbound.Findings {
+func (s *session) found(ctx context.Context, e company.Environment, a provider.SearchAnswer) outbound.Findings {
 	out := findingsToCore(a)
 	if f := a.Failure; f != nil {
 		s.failed(ctx, "search", *f)
 	} else if out.Failed {
 		s.failed(ctx, "search", provider.Failure{Reason: provider.Reason(out.Reason), Detail: out.Detail})
+	}
+	if !out.Failed || !out.NotSent && !technical(provider.Reason(out.Reason), out.Evidence.Code) {
+		s.lane.answered(ctx, s.held.Name, e)
 	}
 	return out
 }
@@ -113,18 +122,18 @@ func (s *session) Send(ctx context.Context, i outbound.Instruction) outbound.Ans
 	}
 	switch i.Kind {
 	case payment.KindPay:
-		return s.answered(ctx, i.Kind, s.lease.Pay(ctx, provider.PayRequest{
+		return s.answered(ctx, i, s.lease.Pay(ctx, provider.PayRequest{
 			Call: call, Reference: reference, Amount: amount, Capture: i.Payment.Capture, Description: i.Form.Description,
 			Code: provider.NewSecret(i.Form.Code), MandateToken: provider.NewSecret(i.Form.Mandate), Redirect: redirect(i),
 		}))
 	case payment.KindConfirm:
-		return s.answered(ctx, i.Kind, s.lease.Confirm(ctx, provider.ConfirmRequest{Call: call, Reference: reference, Amount: amount}))
+		return s.answered(ctx, i, s.lease.Confirm(ctx, provider.ConfirmRequest{Call: call, Reference: reference, Amount: amount}))
 	case payment.KindCapture:
-		return s.answered(ctx, i.Kind, s.lease.Capture(ctx, provider.CaptureRequest{Call: call, Reference: reference, Amount: amount}))
+		return s.answered(ctx, i, s.lease.Capture(ctx, provider.CaptureRequest{Call: call, Reference: reference, Amount: amount}))
 	case payment.KindVoid:
-		return s.answered(ctx, i.Kind, s.lease.Void(ctx, provider.VoidRequest{Call: call, Reference: reference}))
+		return s.answered(ctx, i, s.lease.Void(ctx, provider.VoidRequest{Call: call, Reference: reference}))
 	case payment.KindRefund:
-		return s.answered(ctx, i.Kind, s.lease.Refund(ctx, provider.RefundRequest{
+		return s.answered(ctx, i, s.lease.Refund(ctx, provider.RefundRequest{
 			Call: call, Reference: reference, Amount: amount, RefundIDsSeen: i.Operation.RefundIDsSeen,
 			Bare: !i.Operation.Reversal && i.Form.OrderNumber != "" && i.Form.TransactionID == "" && i.Form.Amount.IsZero(),
 		}))
@@ -175,7 +184,7 @@ func (s *session) Ask(ctx context.Context, q outbound.Question) outbound.Finding
 		Reference: provider.Reference{OrderID: q.OrderID, TransactionID: q.TransactionID},
 		About:     provider.Kind(q.About), AboutReference: q.AboutReference,
 	})
-	return s.found(ctx, answer)
+	return s.found(ctx, q.Environment, answer)
 }
 
 // notAfter of a search is its deadline: a search may be sent at any moment of its time.
