@@ -23,7 +23,7 @@ func OpenAnswer(key, iv, data string) (code, text string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	a, err := m.open(data)
+	a, err := m.open(provider.Response{}, data)
 	return a.code, string(a.body.Bytes()), err
 }
 

@@ -143,11 +143,17 @@ func (p *Provider) exchange(ctx context.Context, call provider.Call, m merchant,
 	if err != nil {
 		return answer{}, provider.NothingSent(provider.ReasonUnavailable, err)
 	}
-	body, err := m.envelope(p.now().Unix(), clear)
+	text, err := written(clear)
 	if err != nil {
 		return answer{}, provider.NothingSent(provider.ReasonInternal, err)
 	}
-	res, failure := p.http.Exchange(ctx, call, provider.Request{Method: http.MethodPost, URL: gateway.String() + path, Template: path, Body: body})
+	body, err := m.envelope(p.now().Unix(), text)
+	if err != nil {
+		return answer{}, provider.NothingSent(provider.ReasonInternal, err)
+	}
+	res, failure := p.http.Exchange(ctx, call, provider.Request{
+		Method: http.MethodPost, URL: gateway.String() + path, Template: path, Body: body, Clear: []byte(text),
+	})
 	if failure != nil {
 		return answer{}, failure
 	}
@@ -170,22 +176,27 @@ func (p *Provider) exchange(ctx context.Context, call provider.Call, m merchant,
 	case outside.MerchantID != "" && outside.MerchantID != m.MerchantID:
 		return answer{}, provider.BadAnswer(errMerchant)
 	}
-	a, err := m.open(outside.Data)
+	a, err := m.open(res, outside.Data)
 	if err != nil {
 		return answer{}, provider.BadAnswer(err)
 	}
 	return a, nil
 }
 
-// envelope is a request as ECPay takes it.
-func (m merchant) envelope(timestamp int64, clear any) ([]byte, error) {
+// written is a request in clear.
+func written(clear any) (string, error) {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(clear); err != nil {
-		return nil, errors.New("the request cannot be written")
+		return "", errors.New("the request cannot be written")
 	}
-	data, err := m.seal(strings.TrimSpace(text.String()))
+	return strings.TrimSpace(text.String()), nil
+}
+
+// envelope is a request as ECPay takes it.
+func (m merchant) envelope(timestamp int64, clear string) ([]byte, error) {
+	data, err := m.seal(clear)
 	if err != nil {
 		return nil, err
 	}
@@ -206,17 +217,23 @@ func (m merchant) seal(text string) (string, error) {
 	return base64.StdEncoding.EncodeToString(raw), err
 }
 
-// open deciphers an answer.
-func (m merchant) open(data string) (answer, error) {
-	raw, err := base64.StdEncoding.DecodeString(data)
+// decipher is the reverse of seal.
+func (m merchant) decipher(data []byte) ([]byte, error) {
+	raw, err := base64.StdEncoding.DecodeString(string(data))
 	if err != nil {
-		return answer{}, errAnswer
+		return nil, err
 	}
 	encoded, err := m.cipher.Open([]byte(m.HashIV.Reveal()), raw)
 	if err != nil {
-		return answer{}, errAnswer
+		return nil, err
 	}
 	text, err := url.QueryUnescape(string(encoded))
+	return []byte(text), err
+}
+
+// open deciphers an answer.
+func (m merchant) open(res provider.Response, data string) (answer, error) {
+	text, err := res.Open([]byte(data), m.decipher)
 	if err != nil {
 		return answer{}, errAnswer
 	}
@@ -224,7 +241,7 @@ func (m merchant) open(data string) (answer, error) {
 		RtnCode provider.Number `json:"RtnCode"`
 	}
 	var a answer
-	if err := errors.Join(provider.ReadJSON([]byte(text), &code), provider.ReadJSON([]byte(text), &a.record)); err != nil {
+	if err := errors.Join(provider.ReadJSON(text, &code), provider.ReadJSON(text, &a.record)); err != nil {
 		return answer{}, errAnswer
 	}
 	number, err := strconv.ParseInt(string(code.RtnCode), 10, 32)
@@ -235,7 +252,7 @@ func (m merchant) open(data string) (answer, error) {
 		return answer{}, errMerchant
 	}
 	a.code = strconv.FormatInt(number, 10)
-	a.body, err = notation.ReadObject([]byte(text))
+	a.body, err = notation.ReadObject(text)
 	return a, err
 }
 

@@ -107,7 +107,11 @@ func (p *Provider) exchange(ctx context.Context, call provider.Call, m merchant,
 	if err != nil {
 		return answer{}, provider.NothingSent(provider.ReasonUnavailable, err)
 	}
-	sealed, signature, err := m.seal(clear)
+	text, err := json.Marshal(clear)
+	if err != nil {
+		return answer{}, provider.NothingSent(provider.ReasonInternal, errors.New("the request cannot be written"))
+	}
+	sealed, signature, err := m.seal(text)
 	if err != nil {
 		return answer{}, provider.NothingSent(provider.ReasonAuth, err)
 	}
@@ -117,7 +121,7 @@ func (p *Provider) exchange(ctx context.Context, call provider.Call, m merchant,
 		Header: http.Header{
 			"Content-Type": {"application/x-www-form-urlencoded"}, "X-iCP-EncKeyID": {m.EncKeyID}, "X-iCP-Signature": {signature},
 		},
-		Body: []byte(url.Values{"EncData": {sealed}}.Encode()),
+		Body: []byte(url.Values{"EncData": {sealed}}.Encode()), Clear: text,
 	})
 	if failure != nil {
 		return answer{}, failure
@@ -130,11 +134,7 @@ func (p *Provider) exchange(ctx context.Context, call provider.Call, m merchant,
 }
 
 // seal enciphers a request and signs what was enciphered.
-func (m merchant) seal(clear any) (sealed, signature string, err error) {
-	text, err := json.Marshal(clear)
-	if err != nil {
-		return "", "", errors.New("the request cannot be written")
-	}
+func (m merchant) seal(text []byte) (sealed, signature string, err error) {
 	raw, err := m.cipher.Seal([]byte(m.AESIV.Reveal()), text)
 	if err != nil {
 		return "", "", err
@@ -146,7 +146,8 @@ func (m merchant) seal(clear any) (sealed, signature string, err error) {
 
 // open checks an answer's signature, over the bytes as they came, before it believes anything in it.
 func (m merchant) open(res provider.Response) (answer, error) {
-	if err := seal.VerifyRSA(m.public, res.Body, res.Header.Get("X-iCP-Signature")); err != nil {
+	err := res.Verify(func() error { return seal.VerifyRSA(m.public, res.Body, res.Header.Get("X-iCP-Signature")) })
+	if err != nil {
 		return answer{}, errors.New("the signature of the answer does not fit the gateway's public key")
 	}
 	var envelope struct {
@@ -164,11 +165,13 @@ func (m merchant) open(res provider.Response) (answer, error) {
 	if a.outside, err = notation.ReadObject(res.Body); err != nil || envelope.EncData == "" {
 		return a, err
 	}
-	raw, err := base64.StdEncoding.DecodeString(envelope.EncData)
-	if err != nil {
-		return answer{}, errAnswer
-	}
-	text, err := m.cipher.Open([]byte(m.AESIV.Reveal()), raw)
+	text, err := res.Open([]byte(envelope.EncData), func(sealed []byte) ([]byte, error) {
+		raw, err := base64.StdEncoding.DecodeString(string(sealed))
+		if err != nil {
+			return nil, err
+		}
+		return m.cipher.Open([]byte(m.AESIV.Reveal()), raw)
+	})
 	if err != nil {
 		return answer{}, errAnswer
 	}

@@ -30,7 +30,8 @@ func (p *Provider) exchange(
 	if err != nil {
 		return answer{}, false, provider.NothingSent(provider.ReasonAuth, err)
 	}
-	req, err := http.NewRequestWithContext(provider.WithTemplate(ctx, path), method, gateway.String()+path, bytes.NewReader(body))
+	ctx = provider.WithClear(provider.WithTemplate(ctx, path), clear)
+	req, err := http.NewRequestWithContext(ctx, method, gateway.String()+path, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, false, provider.NothingSent(provider.ReasonInternal, errRequest)
 	}
@@ -44,7 +45,7 @@ func (p *Provider) exchange(
 	raw := resp.Body
 	switch {
 	case resp.Status == http.StatusOK:
-		if raw, err = p.wire.open(resp.Header, c, raw); err != nil {
+		if raw, err = resp.Open(raw, func(raw []byte) ([]byte, error) { return p.wire.open(resp.Header, c, raw) }); err != nil {
 			return answer{}, false, provider.BadAnswer(err)
 		}
 	case refusal(resp.Status):

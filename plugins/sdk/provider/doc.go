@@ -106,6 +106,21 @@
 // a struct whose secret members are [Secret]: no verb of fmt, no log and no JSON shows them. What is
 // derived from it may be cached by Call.CredentialRef; if that is empty, not at all.
 //
+// # Recordings
+//
+// While the host listens, the SDK records a small sample of the calls: the request, what passed between the plugin and
+// its gateway, and the answer. `payrack plugin diff` replays them with another release, without the network and with
+// dummy keys, before that release may move money. What goes through [Client] is recorded by itself. A gateway that
+// seals its messages needs three words more, else there is nothing to see:
+//
+//   - Request.Clear, or [WithClear] with Do, says what the body was before it was sealed.
+//   - [Response.Open] is around the unsealing of an answer, and [Response.Verify] around the check of its signature: in a
+//     rehearsal no key fits, and the recorded clear text and verdict are given back instead.
+//
+// Secrets do not leave the process: a value that the contract or a schema marks as secret is replaced by a dummy of its
+// shape, wherever it turns up. Of an answer, what is not known to be harmless is a dummy as well; an answer with personal
+// data should be marked as Sensitive all the same, then even single words are.
+//
 // # Settings
 //
 // Endpoints and time limits look the same for most providers: [Endpoints], [EndpointRules], [Timeouts] and

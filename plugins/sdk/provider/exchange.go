@@ -19,6 +19,8 @@ type Request struct {
 	Header http.Header
 	// Body may be nil. What is signed and what is sent are then the same bytes.
 	Body []byte
+	// Clear is what Body was before it was sealed, see WithClear. Nil if Body is in clear.
+	Clear []byte
 }
 
 // Exchange sends the request once and reads the answer, which has a status of 2xx. Anything else is a Failure
@@ -46,6 +48,9 @@ func (c *Client) exchange(ctx context.Context, call Call, r Request, statuses []
 	}
 	if r.Template != "" {
 		ctx = WithTemplate(ctx, r.Template)
+	}
+	if r.Clear != nil {
+		ctx = WithClear(ctx, r.Clear)
 	}
 	res, err := c.Do(ctx, call, req)
 	if err != nil {

@@ -57,6 +57,8 @@ type ClientOptions struct {
 	TLS *TLSOptions
 	// TracerProvider records one span a request. Nil records none.
 	TracerProvider trace.TracerProvider
+
+	stage *stage // answers in place of the network, in a rehearsal
 }
 
 // Client sends one HTTP request to a provider's gateway, at most once, and knows afterwards whether any
@@ -72,6 +74,8 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
+
+	traffic *traffic // nil unless the call is recorded or rehearsed
 }
 
 // NewClient makes a client. Plugins use Host.HTTP, which is made for them; tests may want their own.
@@ -189,6 +193,18 @@ func (c *Client) send(ctx context.Context, call Call, req *http.Request) (Respon
 	if err != nil {
 		return Response{}, err
 	}
+	if c.options.stage != nil {
+		return c.options.stage.answer(ctx, req, body)
+	}
+	note := recordingOf(ctx).begin(ctx, req, body)
+	if note == nil {
+		return c.deliver(ctx, call, req, body)
+	}
+	return note.ended(c.deliver(ctx, call, req, body))
+}
+
+// deliver hands the request to a connection.
+func (c *Client) deliver(ctx context.Context, call Call, req *http.Request, body []byte) (Response, *SendError) {
 	g := &gate{notAfter: call.NotAfter, now: c.options.Now}
 	for try := 0; ; try++ {
 		res, roundTripErr := c.roundTrip(ctx, g, req, body) //nolint:bodyclose // read closes it

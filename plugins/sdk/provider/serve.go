@@ -17,6 +17,8 @@ import (
 	"github.com/hashicorp/go-plugin"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/payrack/payrack/plugins/internal/handshake"
@@ -68,7 +70,7 @@ func run(name string, o opener, args []string) int {
 
 	spans := newSpanQueue()
 	tracers := spans.tracerProvider()
-	host := Host{Log: log, Now: time.Now, HTTP: NewClient(ClientOptions{TracerProvider: tracers})}
+	host, rehearsal := hostOf(log, tracers)
 	s, err := newService(ctx, name, o, host, spans)
 	restore()
 	if err != nil {
@@ -79,7 +81,9 @@ func run(name string, o opener, args []string) int {
 		return printInfo(ctx, stdout, s.info, log)
 	}
 	ignoreSignals()
-	intercept := interceptor(ctx, tracers, log, stderr)
+	s.rehearsal = rehearsal != nil
+	exchanges := &exchangeService{service: s, recorder: newRecorder(s.info, host.Now), stage: rehearsal}
+	intercept := interceptor(ctx, tracers, log, stderr, exchanges)
 	tunnels := newTunnels(s, intercept)
 	var server atomic.Pointer[grpc.Server]
 	end := sync.OnceFunc(func() {
@@ -87,6 +91,7 @@ func run(name string, o opener, args []string) int {
 		time.AfterFunc(time.Second, func() { os.Exit(0) })
 		spans.finish(300 * time.Millisecond)
 		s.shutdown()
+		exchanges.recorder.finish()
 		tunnels.Drain()
 		if g := server.Load(); g != nil {
 			g.GracefulStop() // what was sent last reaches the socket
@@ -102,7 +107,7 @@ func run(name string, o opener, args []string) int {
 			MagicCookieKey:   handshake.CookieKey,
 			MagicCookieValue: handshake.CookieValue,
 		},
-		Plugins: plugin.PluginSet{handshake.PluginName: &wirePlugin{service: s, tunnels: tunnels}},
+		Plugins: plugin.PluginSet{handshake.PluginName: &wirePlugin{service: s, tunnels: tunnels, exchanges: exchanges}},
 		GRPCServer: func(o []grpc.ServerOption) *grpc.Server {
 			g := newServer(o, intercept)
 			server.Store(g)
@@ -111,6 +116,16 @@ func run(name string, o opener, args []string) int {
 		Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: stderr, JSONFormat: true}),
 	})
 	return 0
+}
+
+// hostOf is what the provider is given: the network, or in a process for rehearsals a stage in its place.
+func hostOf(log *slog.Logger, tracers trace.TracerProvider) (Host, *stage) {
+	if os.Getenv(handshake.RehearsalKey) != handshake.RehearsalValue {
+		return Host{Log: log, Now: time.Now, HTTP: NewClient(ClientOptions{TracerProvider: tracers})}, nil
+	}
+	s := &stage{}
+	s.cutNetwork()
+	return Host{Log: log, Now: s.now, HTTP: NewClient(ClientOptions{Now: s.now, stage: s})}, s
 }
 
 // streamWorkers is how many goroutines the gRPC server keeps for calls.
@@ -176,9 +191,11 @@ func newServer(o []grpc.ServerOption, intercept grpc.UnaryServerInterceptor) *gr
 	)...)
 }
 
-// interceptor is around every unary call, plain or through the tunnel: it traces. At the first call it diverts
-// standard output again: go-plugin has put a pipe there that nobody reads.
-func interceptor(ctx context.Context, tracers trace.TracerProvider, log *slog.Logger, stderr *os.File) grpc.UnaryServerInterceptor {
+// interceptor is around every unary call, plain or through the tunnel: it traces, and it records for whoever listens.
+// At the first call it diverts standard output again: go-plugin has put a pipe there that nobody reads.
+func interceptor(
+	ctx context.Context, tracers trace.TracerProvider, log *slog.Logger, stderr *os.File, exchanges *exchangeService,
+) grpc.UnaryServerInterceptor {
 	divert := sync.OnceFunc(func() {
 		divertStdout(ctx, log)
 		os.Stderr = stderr // go-plugin replaced it by a pipe without a reader
@@ -189,23 +206,28 @@ func interceptor(ctx context.Context, tracers trace.TracerProvider, log *slog.Lo
 		if !traced(info.FullMethod) {
 			return next(ctx, r)
 		}
+		if exchanges.stage != nil {
+			return nil, status.Error(codes.FailedPrecondition, "this process is for rehearsals and answers no payment")
+		}
 		ctx, span := startCall(ctx, tracer, info.FullMethod)
 		defer span.End()
-		return next(ctx, r)
+		return exchanges.recorder.around(ctx, r, next)
 	}
 }
 
 // wirePlugin registers the service with go-plugin.
 type wirePlugin struct {
 	plugin.NetRPCUnsupportedPlugin
-	service *service
-	tunnels *tunnel.Server
+	service   *service
+	tunnels   *tunnel.Server
+	exchanges *exchangeService
 }
 
 // GRPCServer registers the services.
 func (p *wirePlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
 	providerv1.RegisterProviderServiceServer(s, p.service)
 	transportv1.RegisterTunnelServiceServer(s, p.tunnels)
+	providerv1.RegisterExchangeServiceServer(s, p.exchanges)
 	return nil
 }
 

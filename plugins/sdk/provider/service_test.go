@@ -246,7 +246,11 @@ func TestConfigureSwapsAndClosesTheOldOneAtItsEnd(t *testing.T) {
 		r.Reference.OrderId = "block"
 		answers <- pay(t, s, r)
 	}()
-	<-one.begun
+	select {
+	case <-one.begun:
+	case a := <-answers:
+		t.Fatalf("the call was answered before it reached the provider: %v", a)
+	}
 	configure(t, s, `{"label":"two"}`)
 	if got := pay(t, s, valid()).GetResult().GetProviderCode(); got != "two" {
 		t.Errorf("%q serves after Configure", got)

@@ -16,7 +16,7 @@ func infoToWire(name string, d Description) *providerv1.GetInfoResponse {
 		Name:             name,
 		Version:          Version,
 		ContractRevision: ContractRevision,
-		Features:         []string{tunnel.Feature},
+		Features:         []string{tunnel.Feature, featureExchanges, featureRehearsal},
 		MessageFrom:      d.MessageFrom,
 		SettingsSchema:   d.Settings,
 		MaxInflight:      toUint32(d.MaxInflight),

@@ -15,8 +15,10 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -119,6 +121,10 @@ func inMemory(program []byte) (path string, err error) {
 // open opens the interpreter and compares its digest.
 func open(m manifest) (*os.File, error) {
 	f, err := os.Open(m.Interpreter)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("open the interpreter: %w: payrack lets a plugin execute what plugins.sandbox.interpreters names, here %s@sha256:%s",
+			err, m.Interpreter, m.SHA256)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the interpreter: %w", err)
 	}
