@@ -1,9 +1,6 @@
 package configs
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Config is everything that an operator can set. The koanf tags are the keys.
 type Config struct {
@@ -73,8 +70,93 @@ type Plugins struct {
 	ReportKeys []string `koanf:"report_keys"`
 	// Settings by plugin name, as the plugin's own schema describes them.
 	Settings map[string]any `koanf:"settings"`
-	// Limits by plugin name: max_duration, landing_max and search_lag_max. They can only lower what the plugin declares.
+	// Limits by plugin name: max_duration, landing_max and search_lag_max, which can only lower what the plugin declares,
+	// and breaker, false for a provider whose new payments are never shed.
 	Limits map[string]any `koanf:"limits"`
+	// SigningKeys are files with the minisign public keys whose signatures of binaries are believed.
+	SigningKeys []string `koanf:"signing_keys"`
+	// RequireSignature installs signed binaries only. Production does so whatever it says.
+	RequireSignature bool `koanf:"require_signature"`
+	// Registry is where releases are pulled from.
+	Registry Registry `koanf:"registry"`
+	// Sandbox is what the process of a plugin may use.
+	Sandbox Sandbox `koanf:"sandbox"`
+	// BakeFor is how long the release before stays warm, and is watched against, after a new one serves everything.
+	BakeFor Duration `koanf:"bake_for"`
+	// PrepareFor is how long all live replicas together have to get a release ready.
+	PrepareFor Duration `koanf:"prepare_for"`
+	// Gates judge a release on trial against the one that serves, and take its payments away by themselves.
+	Gates Gates `koanf:"gates"`
+	// Exchanges are the recorded calls that plugin diff replays.
+	Exchanges Exchanges `koanf:"exchanges"`
+	// FleetInterval is how often a replica looks for what the others ordered, beside being told.
+	FleetInterval Duration `koanf:"fleet_interval"`
+}
+
+// Registry is an OCI registry that wants to know who asks. Others are asked with what the docker configuration of this
+// user holds, or without a name.
+type Registry struct {
+	// Host is the one registry that gets the name and the password, such as registry.example.com:5000.
+	Host string `koanf:"host"`
+	// Username and PasswordFile, whose first line is the password or the token.
+	Username     string `koanf:"username"`
+	PasswordFile string `koanf:"password_file"`
+	// PlainHTTP allows registries on this machine without TLS; for others there is no such switch.
+	PlainHTTP bool `koanf:"plain_http"`
+}
+
+// Sandbox is what the process of a plugin may use. Protections that this machine lacks are shown as off.
+type Sandbox struct {
+	// Files hides everything from a plugin that a network client does not need, Network allows connections to the ports of
+	// providers only.
+	Files   bool `koanf:"files"`
+	Network bool `koanf:"network"`
+	// Memory of one process.
+	Memory Size `koanf:"memory"`
+	// OpenFiles is how many descriptors one process may have, sockets included.
+	OpenFiles int `koanf:"open_files"`
+	// Ports of TCP that plugins may connect to beside 443, 53 and those of the addresses in their own settings.
+	Ports []int `koanf:"ports"`
+	// Interpreters are programs that a release may execute, each as PATH@sha256:DIGEST, for plugins that are no static binary.
+	Interpreters []string `koanf:"interpreters"`
+	// Require starts no plugin where Files or Network is wanted and cannot be had.
+	Require bool `koanf:"require"`
+}
+
+// Gates are the limits of a release on trial. Shares are of its calls: 0.02 is 2 %. A crash, a hang and an answer about
+// another payment count at once, whatever stands here.
+type Gates struct {
+	// Enabled is false where only crashes, hangs and wrong answers shall roll a release back.
+	Enabled bool `koanf:"enabled"`
+	// FalseAlarm is the chance that one limit is found broken although the two releases do not differ.
+	FalseAlarm float64 `koanf:"false_alarm"`
+	// Technical, Unknown and Declined are by how much the share of failed calls, of unknown outcomes and of declines may
+	// differ from that of the release that serves.
+	Technical float64 `koanf:"technical"`
+	Unknown   float64 `koanf:"unknown"`
+	Declined  float64 `koanf:"declined"`
+	// TechnicalMax and UnknownMax are the shares that hold while the release that serves has no calls.
+	TechnicalMax float64 `koanf:"technical_max"`
+	UnknownMax   float64 `koanf:"unknown_max"`
+	// MinCalls of each release before their speeds are compared.
+	MinCalls int `koanf:"min_calls"`
+	// Slower and SlowerTimes are the shift of the median or of the 95th percentile that counts, whichever is less, but at
+	// least SlowerLeast.
+	Slower      Duration `koanf:"slower"`
+	SlowerTimes float64  `koanf:"slower_times"`
+	SlowerLeast Duration `koanf:"slower_least"`
+	// MemoryTimes and MemoryMore are the growth of memory beyond that of the release that serves which counts, both of them.
+	MemoryTimes float64 `koanf:"memory_times"`
+	MemoryMore  Size    `koanf:"memory_more"`
+}
+
+// Exchanges are recorded, redacted calls.
+type Exchanges struct {
+	// Keep is how many are kept for each provider; 0 records none.
+	Keep int `koanf:"keep"`
+	// MaxAge is how long, and MaxBytes how much room they may take.
+	MaxAge   Duration `koanf:"max_age"`
+	MaxBytes Size     `koanf:"max_bytes"`
 }
 
 // Log is what the program writes to stderr.
@@ -130,42 +212,6 @@ type Shutdown struct {
 	DrainDelay Duration `koanf:"drain_delay"`
 }
 
-// Duration is a time span that is written with its unit: 30s, 1h.
-type Duration time.Duration
-
-// Std is the same time span.
-func (d Duration) Std() time.Duration { return time.Duration(d) }
-
-// String shows the shortest text that reads back as the same.
-func (d Duration) String() string {
-	t := time.Duration(d)
-	switch {
-	case t == 0:
-		return "0s"
-	case t%time.Hour == 0:
-		return fmt.Sprintf("%dh", t/time.Hour)
-	case t%time.Minute == 0:
-		return fmt.Sprintf("%dm", t/time.Minute)
-	case t%time.Second == 0:
-		return fmt.Sprintf("%ds", t/time.Second)
-	default:
-		return t.String()
-	}
-}
-
-// MarshalText writes the duration with its unit.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
-// UnmarshalText reads a duration with its unit.
-func (d *Duration) UnmarshalText(text []byte) error {
-	t, err := time.ParseDuration(string(text))
-	if err != nil {
-		return fmt.Errorf("%q is no duration, write it with a unit such as 30s", text)
-	}
-	*d = Duration(t)
-	return nil
-}
-
 // Default is the configuration of an installation that sets nothing.
 func Default() Config {
 	return Config{
@@ -186,6 +232,18 @@ func Default() Config {
 			ReportKeys: []string{},
 			Settings:   map[string]any{},
 			Limits:     map[string]any{},
+
+			SigningKeys: []string{},
+			Sandbox:     Sandbox{Files: true, Network: true, Memory: 512 << 20, OpenFiles: 1024, Ports: []int{}, Interpreters: []string{}},
+			BakeFor:     Duration(15 * time.Minute),
+			PrepareFor:  Duration(time.Minute),
+			Gates: Gates{
+				Enabled: true, FalseAlarm: 0.001, Technical: 0.02, Unknown: 0.02, Declined: 0.08, TechnicalMax: 0.05, UnknownMax: 0.05,
+				MinCalls: 20, Slower: Duration(300 * time.Millisecond), SlowerTimes: 2, SlowerLeast: Duration(50 * time.Millisecond),
+				MemoryTimes: 3, MemoryMore: 128 << 20,
+			},
+			Exchanges:     Exchanges{Keep: 1000, MaxAge: Duration(30 * 24 * time.Hour), MaxBytes: 32 << 20},
+			FleetInterval: Duration(5 * time.Second),
 		},
 		Log:       Log{Level: "info", Format: "json"},
 		Limits:    Limits{RequestsPerSecond: 5000, Burst: 5000, FailedTokensPerMinute: 60},

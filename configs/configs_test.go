@@ -57,23 +57,16 @@ func TestExampleNamesEveryKeyWithItsDefault(t *testing.T) {
 	}
 }
 
-// names reports whether a YAML text of two levels holds the key, comments aside.
+// names reports whether a YAML text holds the key, comments aside.
 func names(text, key string) bool {
-	section, member, nested := strings.Cut(key, ".")
-	current := ""
+	var path []string
 	for line := range strings.Lines(text) {
 		name, _, ok := strings.Cut(line, ":")
 		if !ok || strings.HasPrefix(strings.TrimSpace(line), "#") {
 			continue
 		}
-		if !strings.HasPrefix(name, " ") {
-			current = name
-			if !nested && name == key {
-				return true
-			}
-			continue
-		}
-		if nested && current == section && strings.TrimSpace(name) == member {
+		level := (len(name) - len(strings.TrimLeft(name, " "))) / 2
+		if path = append(path[:min(level, len(path))], strings.TrimSpace(name)); strings.Join(path, ".") == key {
 			return true
 		}
 	}
@@ -162,6 +155,8 @@ func TestMistakes(t *testing.T) {
 		"limits":               {yaml: "limits: {burst: 0}\n", want: []string{"limits.burst: is less than 1"}},
 		"token life":           {yaml: "tokens: {lifetime: 1s}\n", want: []string{"tokens.lifetime: is not between 1m and 24h"}},
 		"plugin settings":      {yaml: "plugins: {settings: {acme: 1}}\n", want: []string{"plugins.settings.acme: is not a section"}},
+		"size without unit":    {yaml: "plugins: {sandbox: {memory: 536870912}}\n", want: []string{"plugins.sandbox.memory: has no unit in ", "write it as 512MiB"}},
+		"size that is none":    {yaml: "plugins: {sandbox: {memory: much}}\n", want: []string{"plugins.sandbox.memory: is not a size such as 512MiB"}},
 		"run folder":           {yaml: "plugins: {run_dir: /" + strings.Repeat("x", 70) + "}\n", want: []string{"plugins.run_dir: is longer"}},
 		"production without TLS": {
 			yaml: "environment: production\n", want: []string{"http.public_url: is not https, and this is production"},

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -24,6 +25,12 @@ func (p Plugins) Lowered() (map[string]Limit, error) {
 		}
 		var l Limit
 		for member, value := range members {
+			if member == "breaker" {
+				if _, ok := truth(value); !ok {
+					return nil, fmt.Errorf("has a breaker under %s that is neither true nor false", name)
+				}
+				continue
+			}
 			text, ok := value.(string)
 			d, err := time.ParseDuration(text)
 			if !ok || err != nil || d <= 0 {
@@ -43,4 +50,30 @@ func (p Plugins) Lowered() (map[string]Limit, error) {
 		all[name] = l
 	}
 	return all, nil
+}
+
+// Breaker reports whether new payments of a plugin are shed while its provider is in trouble: yes, unless
+// limits.NAME.breaker says no.
+func (p Plugins) Breaker(name string) bool {
+	members, ok := p.Limits[name].(map[string]any)
+	if !ok {
+		return true
+	}
+	if on, ok := truth(members["breaker"]); ok {
+		return on
+	}
+	return true
+}
+
+// truth reads a value of a map whose members are not ours to name: from the environment it is a text.
+func truth(value any) (on, ok bool) {
+	switch v := value.(type) {
+	case bool:
+		return v, true
+	case string:
+		on, err := strconv.ParseBool(v)
+		return on, err == nil
+	default:
+		return false, false
+	}
 }

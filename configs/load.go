@@ -218,10 +218,10 @@ func check(l layer, problems *Errors) {
 			continue
 		}
 		value := l.values.Get(path)
-		if k.kind == reflect.TypeFor[Duration]() {
+		if example := withUnit(k.kind); example != "" {
 			if _, text := value.(string); !text {
 				*problems = append(*problems, Problem{
-					Key: path, Wrong: "has no unit in " + l.from(path), Do: "write it as 30s, 5m or 1h",
+					Key: path, Wrong: "has no unit in " + l.from(path), Do: "write it as " + example,
 				})
 				l.values.Delete(path)
 			}
@@ -240,6 +240,18 @@ func check(l layer, problems *Errors) {
 			})
 			l.values.Delete(path)
 		}
+	}
+}
+
+// withUnit shows how values of a kind that needs a unit are written, "" for other kinds.
+func withUnit(kind reflect.Type) string {
+	switch kind {
+	case reflect.TypeFor[Duration]():
+		return "30s, 5m or 1h"
+	case reflect.TypeFor[Size]():
+		return "512MiB or 4GiB"
+	default:
+		return ""
 	}
 }
 
@@ -273,14 +285,19 @@ func decode(values *koanf.Koanf, c *Config) Errors {
 }
 
 func noun(t reflect.Type) string {
-	if t == reflect.TypeFor[Duration]() {
+	switch t {
+	case reflect.TypeFor[Duration]():
 		return "a duration such as 30s"
+	case reflect.TypeFor[Size]():
+		return "a size such as 512MiB"
 	}
 	switch t.Kind() { //nolint:exhaustive // the kinds that Config has; the last line is for the rest
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int:
 		return "a whole number"
+	case reflect.Float64:
+		return "a number"
 	case reflect.Slice:
 		return "a list"
 	case reflect.Map:

@@ -7,18 +7,13 @@ import (
 
 // rooted is the configuration with absolute paths; relative ones start at the folder.
 func (c Config) rooted(folder string) Config {
-	for _, path := range []*string{&c.Keys.Dir, &c.Plugins.Dir, &c.Plugins.StoreDir, &c.Plugins.RunDir} {
+	for _, path := range []*string{&c.Keys.Dir, &c.Plugins.Dir, &c.Plugins.StoreDir, &c.Plugins.RunDir, &c.Plugins.Registry.PasswordFile} {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(folder, *path)
 		}
 	}
-	keys := make([]string, len(c.Plugins.ReportKeys)) // a copy: the slice may be another configuration's too
-	for i, key := range c.Plugins.ReportKeys {
-		if keys[i] = key; key != "" && !filepath.IsAbs(key) {
-			keys[i] = filepath.Join(folder, key)
-		}
-	}
-	c.Plugins.ReportKeys = keys
+	c.Plugins.ReportKeys = rootedAll(c.Plugins.ReportKeys, folder)
+	c.Plugins.SigningKeys = rootedAll(c.Plugins.SigningKeys, folder)
 	path, known := c.sqlitePath()
 	if c.Postgres() || !known || path == "" || filepath.IsAbs(path) || strings.HasPrefix(path, ":memory:") {
 		return c
@@ -31,4 +26,15 @@ func (c Config) rooted(folder string) Config {
 		}
 	}
 	return c
+}
+
+// rootedAll is a copy: the slice may be another configuration's too.
+func rootedAll(paths []string, folder string) []string {
+	all := make([]string, len(paths))
+	for i, path := range paths {
+		if all[i] = path; path != "" && !filepath.IsAbs(path) {
+			all[i] = filepath.Join(folder, path)
+		}
+	}
+	return all
 }

@@ -29,6 +29,10 @@ func values(v reflect.Value, prefix string, all map[string]any) map[string]any {
 			all[path] = d.String()
 			continue
 		}
+		if s, ok := reflect.TypeAssert[Size](member); ok {
+			all[path] = s.String()
+			continue
+		}
 		if f.Type.Kind() == reflect.Struct {
 			values(member, path+".", all)
 			continue

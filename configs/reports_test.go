@@ -38,16 +38,25 @@ func TestReportKeysStartAtTheFile(t *testing.T) {
 
 func TestProductionIsWarned(t *testing.T) {
 	t.Parallel()
+	warned := func(c configs.Config) (keys []string) {
+		for _, p := range c.Warnings() {
+			keys = append(keys, p.Key)
+		}
+		return keys
+	}
 	c := configs.Default()
-	if ps := c.Warnings(); len(ps) != 0 {
-		t.Errorf("a test installation is warned: %v", ps)
+	c.Plugins.Sandbox.Files, c.Plugins.Exchanges.Keep, c.Plugins.Gates.Enabled = false, 0, false
+	if keys := warned(c); keys != nil {
+		t.Errorf("a test installation is warned of %v", keys)
 	}
 	c.Environment = configs.Production
-	if ps := c.Warnings(); len(ps) != 1 || ps[0].Key != "plugins.require_report" {
-		t.Errorf("got %v", ps)
+	want := []string{"plugins.require_report", "plugins.signing_keys", "plugins.sandbox", "plugins.gates.enabled", "plugins.exchanges.keep"}
+	if diff := cmp.Diff(want, warned(c)); diff != "" {
+		t.Error(diff)
 	}
-	c.Plugins.RequireReport = true
-	if ps := c.Warnings(); len(ps) != 0 {
-		t.Errorf("nothing is left to warn of: %v", ps)
+	c.Plugins.RequireReport, c.Plugins.SigningKeys = true, []string{"release.pub"}
+	c.Plugins.Sandbox.Files, c.Plugins.Exchanges.Keep, c.Plugins.Gates.Enabled = true, 1, true
+	if keys := warned(c); keys != nil {
+		t.Errorf("nothing is left to warn of: %v", keys)
 	}
 }

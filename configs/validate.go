@@ -162,8 +162,9 @@ func (c Config) plugins(ps *Errors) {
 		}
 	}
 	if _, err := c.Plugins.Lowered(); err != nil {
-		add("plugins.limits", err.Error(), "write it as linepay: {max_duration: 20s, landing_max: 2m, search_lag_max: 10s}")
+		add("plugins.limits", err.Error(), "write it as linepay: {max_duration: 20s, landing_max: 2m, search_lag_max: 10s, breaker: false}")
 	}
+	c.releases(ps)
 }
 
 // Postgres reports whether the database is a PostgreSQL server.
