@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,8 +15,11 @@ import (
 	"time"
 )
 
-// callTimeout is longer than the longest answer that a plane may take.
-const callTimeout = 2 * time.Minute
+// callTimeout is longer than the longest answer that a plane may take, uploadTimeout than the longest upload.
+const (
+	callTimeout   = 2 * time.Minute
+	uploadTimeout = 15 * time.Minute
+)
 
 // largestAnswer bounds what is read of an answer.
 const largestAnswer = 8 << 20
@@ -37,6 +41,11 @@ type call struct {
 	body   []byte
 	form   url.Values
 	header http.Header
+	// stream is sent instead of a body, length bytes long; its media type stands in header.
+	stream io.Reader
+	length int64
+	// timeout is callTimeout if it is zero.
+	timeout time.Duration
 }
 
 // answer is what came back.
@@ -54,6 +63,8 @@ func (c *caller) send(ctx context.Context, r call) (answer, error) {
 	}
 	var body io.Reader
 	switch {
+	case r.stream != nil:
+		body = io.NopCloser(r.stream)
 	case r.body != nil:
 		body = bytes.NewReader(r.body)
 	case r.form != nil:
@@ -65,6 +76,9 @@ func (c *caller) send(ctx context.Context, r call) (answer, error) {
 	}
 	request.URL.RawQuery = r.query
 	maps.Copy(request.Header, r.header)
+	if r.stream != nil {
+		request.ContentLength = r.length
+	}
 	if r.body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
@@ -75,7 +89,7 @@ func (c *caller) send(ctx context.Context, r call) (answer, error) {
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	client := &http.Client{
-		Timeout:       callTimeout,
+		Timeout:       cmp.Or(r.timeout, callTimeout),
 		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -105,6 +119,11 @@ func (c *caller) ask(ctx context.Context, method, path string, in, out any) erro
 		}
 		r.body = body
 	}
+	return c.exchange(ctx, r, out)
+}
+
+// exchange sends a request and reads JSON into out; an answer that is no success is an error with exit code 3.
+func (c *caller) exchange(ctx context.Context, r call, out any) error {
 	a, err := c.send(ctx, r)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -62,6 +63,9 @@ func (c *cli) configCommand() *cobra.Command {
 				return err
 			}
 			if _, err := openReports(loaded.Plugins); err != nil {
+				return err
+			}
+			if _, err := openArtifacts(loaded, slog.New(slog.DiscardHandler)); err != nil {
 				return err
 			}
 			for _, w := range loaded.Warnings() {

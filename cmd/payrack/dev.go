@@ -265,7 +265,7 @@ func (p *Platform) activateAll(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	status, err := p.Core.Plugins().Status(ctx)
+	status, err := p.Core.Channels().Status(ctx)
 	if err != nil {
 		return fmt.Errorf("read the installed plugins: %w", err)
 	}
@@ -293,10 +293,7 @@ func (p *Platform) activateAll(ctx context.Context, dir string) error {
 	if bad = slices.DeleteFunc(bad, func(err error) bool { return err == nil }); len(bad) == len(files) {
 		return noneUsable(dir, bad)
 	}
-	if err := p.Core.Plugins().Converge(ctx); err != nil {
-		// The others serve; this one answers provider_unavailable until it can be started.
-		p.log.ErrorContext(ctx, "a provider was not started; payrack plugin status shows it", slog.String("error", explain(err)))
-	}
+	p.converge(ctx)
 	return nil
 }
 

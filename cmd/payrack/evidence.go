@@ -31,6 +31,13 @@ func (p *Platform) wireEvidence(w Wiring) error {
 	if p.deliveries, err = jobs.NewDeliveries(jobs.DeliveryOptions{Deliveries: p.notifier.Deliveries(), Log: w.Log}); err != nil {
 		return fmt.Errorf("set up webhooks: %w", err)
 	}
+	forgetting, err := app.NewRetention(app.RetentionOptions{Keys: p.Store.Retention(), Clock: system.Clock{}})
+	if err != nil {
+		return fmt.Errorf("set up retention: %w", err)
+	}
+	if p.retention, err = jobs.NewRetention(jobs.RetentionOptions{Retention: forgetting, Log: w.Log}); err != nil {
+		return fmt.Errorf("set up retention: %w", err)
+	}
 	if p.audit, err = newAudit(p.Store, p.Keys.Seals); err != nil {
 		return err
 	}

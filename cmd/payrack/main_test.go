@@ -52,14 +52,32 @@ var plugins = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("find the providers: %w", err)
 	}
 	for _, main := range mains {
-		build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, filepath.Base(main)), "./"+main)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("build %s: %w\n%s", main, err, out)
+		if err := buildProvider("./"+main, filepath.Join(dir, filepath.Base(main)), ""); err != nil {
+			return "", err
 		}
 	}
 	return dir, nil
 })
+
+// buildProvider builds a provider under a version, or without one.
+func buildProvider(source, to, version string) error {
+	args := []string{"build", "-trimpath", "-o", to}
+	if version != "" {
+		args = append(args, "-ldflags", "-s -w -X github.com/payrack/payrack/plugins/sdk/provider.Version="+version)
+	}
+	build := exec.Command("go", append(args, source)...)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", source, err, out)
+	}
+	return nil
+}
+
+// release NAME VERSION FILE builds a provider of this repository under a version.
+func buildRelease(ts *testscript.TestScript, _ bool, args []string) {
+	source := filepath.Join("..", "..", "plugins", "providers", args[0], "cmd", pluginPrefix+args[0])
+	ts.Check(buildProvider("./"+source, ts.MkAbs(args[2]), args[1]))
+}
 
 // TestScripts runs testdata/*.txtar, each a session of an operator.
 func TestScripts(t *testing.T) {
@@ -92,7 +110,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "await": await, "member": member, "awaithttp": awaitHTTP, "hides": hides, "mode": mode, "signal": signalPID,
-			"nochildren": noChildren,
+			"nochildren": noChildren, "release": buildRelease,
 		},
 	})
 }

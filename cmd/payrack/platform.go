@@ -33,7 +33,10 @@ func (p *Platform) Run(ctx context.Context, serving func() error) error {
 	failed := make(chan error, len(p.planes))
 	var work sync.WaitGroup
 	work.Go(func() { p.watcher.Run(ctx) })
+	var fleet sync.WaitGroup
+	fleet.Go(func() { p.fleetWatcher.Run(ctx) })
 	work.Go(func() { p.deliveries.Run(ctx) })
+	work.Go(func() { p.retention.Run(ctx) })
 	// The sign of life goes on until the last request is answered: without it other replicas take its calls over.
 	alive, rest := context.WithCancel(context.WithoutCancel(ctx))
 	defer rest()
@@ -55,10 +58,26 @@ func (p *Platform) Run(ctx context.Context, serving func() error) error {
 		}
 	}
 	stop()
+	fleet.Wait() // it reports, and a replica that left does not
+	p.leaveFleet(context.WithoutCancel(ctx))
 	err = errors.Join(err, p.drain(context.WithoutCancel(ctx)))
 	rest()
 	work.Wait()
 	return err
+}
+
+// leavePatience bounds the goodbye: without it the others wait until this replica counts as dead.
+const leavePatience = 2 * time.Second
+
+// leaveFleet says that this replica ends, so that no order about a release waits for it. What is in flight goes on with
+// the releases that serve here.
+func (p *Platform) leaveFleet(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leavePatience)
+	defer cancel()
+	if err := p.Core.Fleet().Leave(ctx); err != nil {
+		p.log.WarnContext(ctx, "the other replicas could not be told that this one ends; orders about releases wait for it a little",
+			slog.String("error", err.Error()))
+	}
 }
 
 // cutPatience is how long clients have to be told what became of their call once it was cut off.
@@ -135,6 +154,9 @@ func (p *Platform) Close(ctx context.Context) error {
 	}
 	if p.Host != nil {
 		step("stop the plugins", max(time.Until(p.leave), pluginPatience), p.Host.Close)
+	}
+	if p.exchanges != nil {
+		p.exchanges.Close() // behind the plugins, which bring them
 	}
 	if p.Store != nil {
 		step("close the database", closePatience, func(context.Context) error { return p.Store.Close() })

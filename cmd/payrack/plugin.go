@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,19 +12,9 @@ import (
 
 // pluginStatus is one provider as the admin plane tells it.
 type pluginStatus struct {
-	Name    string `json:"name"`
-	Channel struct {
-		Stable     string `json:"stable"`
-		Candidate  string `json:"candidate"`
-		Weight     int    `json:"weight"`
-		Phase      string `json:"phase"`
-		Generation int64  `json:"generation"`
-	} `json:"channel"`
-	Releases []struct {
-		Version string `json:"version"`
-		SHA256  string `json:"sha256"`
-		Status  string `json:"status"`
-	} `json:"releases"`
+	Name      string           `json:"name"`
+	Channel   pluginChannel    `json:"channel"`
+	Releases  []pluginRelease  `json:"releases"`
 	Instances []pluginInstance `json:"instances"`
 	Types     []string         `json:"types"`
 	Runtime   struct {
@@ -35,6 +22,73 @@ type pluginStatus struct {
 		Detail string `json:"detail,omitempty"`
 		Remedy string `json:"remedy,omitempty"`
 	} `json:"runtime"`
+	Replicas []pluginReplica `json:"replicas"`
+}
+
+// pluginChannel says which releases serve.
+type pluginChannel struct {
+	Stable     string     `json:"stable"`
+	Candidate  string     `json:"candidate"`
+	Previous   string     `json:"previous"`
+	Weight     int        `json:"weight"`
+	Stores     []string   `json:"stores"`
+	Phase      string     `json:"phase"`
+	Goal       string     `json:"goal,omitempty"`
+	Generation int64      `json:"generation"`
+	Until      *time.Time `json:"until"`
+	Enabled    bool       `json:"enabled"`
+	Reason     string     `json:"reason"`
+	UpdatedAt  *time.Time `json:"updated_at"`
+	UpdatedBy  string     `json:"updated_by"`
+}
+
+// pluginRelease is one installed version.
+type pluginRelease struct {
+	Version     string    `json:"version"`
+	SHA256      string    `json:"sha256"`
+	Status      string    `json:"status"`
+	Source      string    `json:"source"`
+	SignedBy    string    `json:"signed_by"`
+	ReportedBy  string    `json:"reported_by"`
+	Size        int64     `json:"size"`
+	InstalledAt time.Time `json:"installed_at"`
+	InstalledBy string    `json:"installed_by"`
+}
+
+// pluginInstance is one process of a provider.
+type pluginInstance struct {
+	ID          string            `json:"id"`
+	Version     string            `json:"version"`
+	SHA256      string            `json:"sha256"`
+	PID         int               `json:"pid"`
+	State       string            `json:"state"`
+	Inflight    int               `json:"inflight"`
+	StartedAt   time.Time         `json:"started_at"`
+	Protections map[string]string `json:"protections"`
+}
+
+// pluginReplica is what one process of the fleet says about a provider.
+type pluginReplica struct {
+	Replica    string            `json:"replica"`
+	Alive      bool              `json:"alive"`
+	Generation int64             `json:"generation"`
+	Ready      []string          `json:"ready"`
+	Refused    map[string]string `json:"refused"`
+	SeenAt     *time.Time        `json:"seen_at"`
+	Tallies    []pluginTally     `json:"tallies"`
+}
+
+// pluginTally is what a release did on a replica since the channel's releases last changed.
+type pluginTally struct {
+	Version   string `json:"version"`
+	Calls     int64  `json:"calls"`
+	Declined  int64  `json:"declined"`
+	Technical int64  `json:"technical"`
+	Unknown   int64  `json:"unknown"`
+	Breaches  int64  `json:"breaches"`
+	Checked   int64  `json:"checked"`
+	Crashes   int64  `json:"crashes"`
+	RSS       int64  `json:"rss_bytes"`
 }
 
 // state is what the process of a provider does, in one word, where none runs.
@@ -45,99 +99,56 @@ func (p pluginStatus) state() string {
 	return p.Runtime.Phase
 }
 
-// pluginInstance is one process of a provider.
-type pluginInstance struct {
-	ID        string    `json:"id"`
-	Version   string    `json:"version"`
-	SHA256    string    `json:"sha256"`
-	PID       int       `json:"pid"`
-	State     string    `json:"state"`
-	Inflight  int       `json:"inflight"`
-	StartedAt time.Time `json:"started_at"`
+// role is what a version is in the channel.
+func (c pluginChannel) role(version string) string {
+	switch version {
+	case c.Stable:
+		return "stable"
+	case c.Candidate:
+		return "candidate"
+	case c.Previous:
+		return "previous"
+	}
+	return "-"
+}
+
+// versions are the installed ones.
+func (p pluginStatus) versions() []string {
+	all := make([]string, len(p.Releases))
+	for i, r := range p.Releases {
+		all[i] = r.Version
+	}
+	return all
 }
 
 func (c *cli) pluginCommand() *cobra.Command {
-	group := &cobra.Command{Use: "plugin", Short: "Providers: install, activate, look", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
-	group.AddCommand(c.pluginNewCommand(), c.pluginInstallCommand(), c.pluginListCommand(), c.pluginStatusCommand(), c.pluginActivateCommand(), c.pluginVerifyCommand())
+	group := &cobra.Command{
+		Use: "plugin", Short: "Providers: install, activate, canary, roll back, look", Args: cobra.ArbitraryArgs, RunE: needsSubcommand,
+	}
+	group.AddGroup(
+		&cobra.Group{ID: "look", Title: "Look:"},
+		&cobra.Group{ID: "serve", Title: "Say which release serves:"},
+		&cobra.Group{ID: "release", Title: "Releases:"},
+		&cobra.Group{ID: "make", Title: "Make a provider:"},
+	)
+	add := func(id string, commands ...*cobra.Command) {
+		for _, command := range commands {
+			command.GroupID = id
+			group.AddCommand(command)
+		}
+	}
+	add("look", c.pluginStatusCommand(), c.pluginListCommand(), c.pluginEventsCommand(), c.pluginWaitCommand(), c.pluginDiffCommand())
+	add("serve", c.pluginActivateCommand(), c.pluginCanaryCommand(), c.pluginPromoteCommand(), c.pluginRollbackCommand(),
+		c.pluginDisableCommand(), c.pluginEnableCommand())
+	add("release", c.pluginInstallCommand(), c.pluginRemoveCommand(), c.pluginRevokeCommand())
+	add("make", c.pluginNewCommand(), c.pluginVerifyCommand(), c.pluginPackCommand(), c.pluginSignCommand())
 	return group
 }
 
-func (c *cli) pluginInstallCommand() *cobra.Command {
-	var at adminFlags
-	var report string
-	cmd := &cobra.Command{
-		Use: "install PATH", Short: "Install a provider binary that lies on the server; it takes no traffic yet", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			path, err := filepath.Abs(args[0])
-			if err != nil {
-				return fmt.Errorf("find %s: %w", args[0], err)
-			}
-			body := map[string]string{"path": path}
-			if report != "" {
-				text, err := readReport(report)
-				if err != nil {
-					return err
-				}
-				body["report"] = string(text)
-			}
-			plane, err := at.plane()
-			if err != nil {
-				return err
-			}
-			var made map[string]any
-			if err := plane.ask(cmd.Context(), http.MethodPost, "/admin/v1/plugins/releases", body, &made); err != nil {
-				return err
-			}
-			if err := c.show([]map[string]any{made}, made, []column{
-				{"provider", "name"}, {"version", "version"}, {"sha256", "sha256"}, {"status", "status"},
-			}); err != nil {
-				return err
-			}
-			c.say("next: payrack plugin activate %v %v", made["name"], made["version"])
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&report, "report", "", "its signed conformance report, as payrack plugin verify --report --sign-key writes it")
-	at.add(cmd)
-	return cmd
-}
-
 func (c *cli) pluginListCommand() *cobra.Command {
-	return c.pluginTable("list", "List the installed releases and which serves",
-		[]string{"provider", "version", "status", "serves", "sha256", "types"},
-		func(p pluginStatus, t *table) {
-			for _, r := range p.Releases {
-				serves := "-"
-				if r.Version == p.Channel.Stable {
-					serves = "yes"
-				}
-				t.add(p.Name, r.Version, r.Status, serves, r.SHA256, dash(strings.Join(p.Types, " ")))
-			}
-		})
-}
-
-func (c *cli) pluginStatusCommand() *cobra.Command {
-	return c.pluginTable("status", "List the running processes",
-		[]string{"provider", "version", "phase", "state", "pid", "in flight", "since", "why"},
-		func(p pluginStatus, t *table) {
-			why := "-"
-			if p.Runtime.Detail != "" || p.Runtime.Remedy != "" {
-				why = strings.Trim(p.Runtime.Detail+"; "+p.Runtime.Remedy, "; ")
-			}
-			if len(p.Instances) == 0 {
-				t.add(p.Name, dash(p.Channel.Stable), p.Channel.Phase, p.state(), "-", "-", "-", why)
-			}
-			for _, i := range p.Instances {
-				t.add(p.Name, i.Version, p.Channel.Phase, i.State, fmt.Sprint(i.PID), fmt.Sprint(i.Inflight),
-					i.StartedAt.Format(time.RFC3339), why)
-			}
-		})
-}
-
-func (c *cli) pluginTable(use, short string, head []string, fill func(pluginStatus, *table)) *cobra.Command {
 	var at adminFlags
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: cobra.NoArgs,
+		Use: "list", Short: "List the installed releases, which serves and who signed it", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			plane, err := at.plane()
 			if err != nil {
@@ -147,42 +158,15 @@ func (c *cli) pluginTable(use, short string, head []string, fill func(pluginStat
 			if err != nil {
 				return err
 			}
-			t := table{head: head}
+			t := table{head: []string{"provider", "version", "status", "role", "signed by", "source", "sha256", "types"}}
 			for _, p := range all {
-				fill(p, &t)
+				for _, r := range p.Releases {
+					t.add(p.Name, r.Version, r.Status, p.Channel.role(r.Version), dash(r.SignedBy), dash(r.Source), r.SHA256, dash(strings.Join(p.Types, " ")))
+				}
 			}
 			return c.print(all, t)
 		},
 	}
-	at.add(cmd)
-	return cmd
-}
-
-func (c *cli) pluginActivateCommand() *cobra.Command {
-	var at adminFlags
-	var reason string
-	cmd := &cobra.Command{
-		Use: "activate NAME VERSION", Short: "Move the traffic of a provider to a release; payments in flight end on the old one",
-		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			plane, err := at.plane()
-			if err != nil {
-				return err
-			}
-			body := map[string]string{"version": args[1]}
-			if reason != "" {
-				body["reason"] = reason
-			}
-			var done map[string]any
-			if err := plane.ask(cmd.Context(), http.MethodPost, "/admin/v1/plugins/"+url.PathEscape(args[0])+"/activate", body, &done); err != nil {
-				return afterRefusal(cmd.Context(), plane, args[0], err)
-			}
-			return c.show([]map[string]any{done}, done, []column{
-				{"provider", "name"}, {"version", "version"}, {"previous", "previous"}, {"generation", "generation"}, {"took ms", "took_ms"},
-			})
-		},
-	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why; it stands in the record")
 	at.add(cmd)
 	return cmd
 }
@@ -195,31 +179,22 @@ func pluginsOf(ctx context.Context, plane *caller) ([]pluginStatus, error) {
 	return got.Plugins, err
 }
 
-// afterRefusal adds to a refused activation what serves now, or which names and versions there are.
-func afterRefusal(ctx context.Context, plane *caller, name string, refused error) error {
-	if exitCode(refused) != exitRefused {
-		return refused
-	}
+// onePlugin is a provider by its name.
+func onePlugin(ctx context.Context, plane *caller, name string) (pluginStatus, error) {
 	all, err := pluginsOf(ctx, plane)
 	if err != nil {
-		return refused // it is what matters
+		return pluginStatus{}, err
 	}
+	if i := slices.IndexFunc(all, func(p pluginStatus) bool { return p.Name == name }); i >= 0 {
+		return all[i], nil
+	}
+	return pluginStatus{}, refusedf("there is no provider %s; installed providers: %s", name, dash(strings.Join(pluginNames(all), " ")))
+}
+
+func pluginNames(all []pluginStatus) []string {
 	names := make([]string, len(all))
 	for i, p := range all {
 		names[i] = p.Name
 	}
-	i := slices.Index(names, name)
-	if i < 0 {
-		return fmt.Errorf("%w\n  installed providers: %s", refused, dash(strings.Join(names, " ")))
-	}
-	p := all[i]
-	versions := make([]string, len(p.Releases))
-	for i, r := range p.Releases {
-		versions[i] = r.Version
-	}
-	serves := slices.IndexFunc(p.Instances, func(i pluginInstance) bool { return i.State == "serving" })
-	if serves < 0 {
-		return fmt.Errorf("%w\n  nothing serves %s now (%s); installed versions: %s", refused, name, p.state(), dash(strings.Join(versions, " ")))
-	}
-	return fmt.Errorf("%w\n  %s %s goes on serving; installed versions: %s", refused, name, p.Instances[serves].Version, strings.Join(versions, " "))
+	return names
 }

@@ -16,7 +16,9 @@ import (
 	"github.com/payrack/payrack/adapters/inbound/adminapi"
 	"github.com/payrack/payrack/adapters/inbound/httpapi"
 	"github.com/payrack/payrack/configs"
+	"github.com/payrack/payrack/core/release"
 	"github.com/payrack/payrack/plugins/host"
+	"github.com/payrack/payrack/ports/inbound"
 )
 
 // How often, and how long, the database is asked whether it takes a write.
@@ -35,6 +37,8 @@ type readiness struct {
 	probing sync.Mutex
 	probed  time.Time
 	failure error
+	// better are the providers that other replicas serve and this one cannot.
+	better []string
 
 	telling sync.Mutex
 	told    string
@@ -61,11 +65,16 @@ func (r *readiness) look(ctx context.Context) *httpapi.NotReadyError {
 		return &httpapi.NotReadyError{Causes: []string{"the platform is starting"}}
 	}
 	state := &httpapi.NotReadyError{Serving: true}
-	if err := r.probe(ctx); err != nil {
+	up, down := sortSlots(r.platform.Host.Status())
+	better, err := r.probe(ctx, len(down) > 0)
+	if err != nil {
 		state.Serving, state.Err = false, err
 		state.Causes = append(state.Causes, "the database cannot be written")
 	}
-	up, down := sortSlots(r.platform.Host.Status())
+	if len(better) > 0 {
+		state.Serving = false
+		state.Causes = append(state.Causes, "other replicas serve what this one cannot: "+strings.Join(better, ", "))
+	}
 	if up == 0 {
 		state.Serving = false
 		state.Causes = append(state.Causes, "no provider serves")
@@ -95,19 +104,43 @@ func phaseWord(phase string) string {
 	return phase
 }
 
-// probe asks the database for a write, at most once in probeEvery however often it is asked.
-func (r *readiness) probe(ctx context.Context) error {
+// probe asks the database for a write, and if something does not run here whether others do better, at most once in
+// probeEvery however often it is asked.
+func (r *readiness) probe(ctx context.Context, lacking bool) (better []string, failure error) {
 	r.probing.Lock()
 	defer r.probing.Unlock()
 	if !r.probed.IsZero() && time.Since(r.probed) < probeEvery {
-		return r.failure
+		return r.better, r.failure
 	}
 	// One who hangs up must not make the answer of the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 	defer cancel()
-	r.failure = r.platform.writable(ctx)
+	r.failure, r.better = r.platform.writable(ctx), nil
+	if lacking && r.failure == nil {
+		if all, err := r.platform.Core.Channels().Status(ctx); err == nil {
+			r.better = servedElsewhere(all, r.platform.boot)
+		}
+	}
 	r.probed = time.Now()
-	return r.failure
+	return r.better, r.failure
+}
+
+// servedElsewhere are the providers whose stable release is not ready on this replica and is on another one that lives.
+// Payments should go there. Where no other can serve it either, it is no reason to send everything away from here.
+func servedElsewhere(all []inbound.PluginStatus, boot string) []string {
+	var names []string
+	for _, s := range all {
+		here := slices.ContainsFunc(s.Instances, func(i release.Instance) bool {
+			return i.Version == s.Channel.Stable && (i.State == "serving" || i.State == "ready")
+		})
+		there := slices.ContainsFunc(s.Replicas, func(r release.Report) bool {
+			return r.Replica != boot && r.Alive && r.HasReady(s.Channel.Stable)
+		})
+		if s.Channel.Enabled && s.Channel.Stable != "" && !here && there {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // writable goes the way of a payment's write, through the writer and with the lock that a write takes.

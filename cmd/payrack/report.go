@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/payrack/payrack/configs"
@@ -28,7 +29,14 @@ const (
 // reports judges conformance reports by the keys that the operator trusts.
 type reports struct {
 	demanded bool
-	keys     []ed25519.PublicKey
+	keys     []reportKey
+}
+
+// reportKey is a key whose reports are believed.
+type reportKey struct {
+	// name is how the operator calls it: the file's name without .pub.
+	name   string
+	public ed25519.PublicKey
 }
 
 func openReports(c configs.Plugins) (*reports, error) {
@@ -38,7 +46,7 @@ func openReports(c configs.Plugins) (*reports, error) {
 		if err != nil {
 			return nil, refusedf("plugins.report_keys: %w", err)
 		}
-		r.keys = append(r.keys, key)
+		r.keys = append(r.keys, reportKey{strings.TrimSuffix(filepath.Base(path), ".pub"), key})
 	}
 	return r, nil
 }
@@ -68,23 +76,30 @@ func readPublicKey(path string) (ed25519.PublicKey, error) {
 }
 
 // Judge is outbound.Reports.
-func (r *reports) Judge(_ context.Context, made release.Release, report []byte) (bool, error) {
+func (r *reports) Judge(_ context.Context, made release.Release, report []byte) (string, error) {
 	name := made.Name + " " + made.Version
 	if report == nil {
 		if !r.demanded {
-			return false, nil
+			return "", nil
 		}
-		return false, fault.New(fault.Invalid, "report_missing", name+" came without a conformance report, and plugins.require_report demands one: "+
+		return "", fault.New(fault.Invalid, "report_missing", name+" came without a conformance report, and plugins.require_report demands one: "+
 			howToReport+", then install it with --report FILE; in plugins.dir the report lies beside the binary as NAME"+reportSuffix)
 	}
 	if len(r.keys) == 0 {
-		return false, fault.New(fault.Invalid, "report_invalid", "the conformance report of "+name+
+		return "", fault.New(fault.Invalid, "report_invalid", "the conformance report of "+name+
 			" cannot be judged, because plugins.report_keys names no key: name the public key of whoever signed it, or install without the report")
 	}
-	if _, err := conformance.VerifyReport(report, made.SHA256, r.keys...); err != nil {
-		return false, fault.Wrap(fault.Invalid, "report_invalid", name+" is not installed: "+wrongWith(err, made)+"; "+howToReport, err)
+	for i, key := range r.keys {
+		_, err := conformance.VerifyReport(report, made.SHA256, key.public)
+		if errors.Is(err, conformance.ErrReportSignature) && i < len(r.keys)-1 {
+			continue // perhaps the next one's
+		}
+		if err != nil {
+			return "", fault.Wrap(fault.Invalid, "report_invalid", name+" is not installed: "+wrongWith(err, made)+"; "+howToReport, err)
+		}
+		return key.name, nil
 	}
-	return true, nil
+	return "", nil
 }
 
 const howToReport = "make one with payrack plugin verify PATH --report FILE --sign-key KEY, with a key whose public half plugins.report_keys names"

@@ -20,13 +20,13 @@ import (
 )
 
 // keyFile writes a public key as openssl does.
-func keyFile(t *testing.T, public any) string {
+func keyFile(t *testing.T, name string, public any) string {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "key.pub")
+	path := filepath.Join(t.TempDir(), name+".pub")
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -64,21 +64,21 @@ func TestReportsAreJudged(t *testing.T) {
 	failed, old := reportOf(made.SHA256), reportOf(made.SHA256)
 	failed.Results[0].Status, old.KitVersion = conformance.StatusFailed, conformance.KitVersion-1
 	good := signed(t, reportOf(made.SHA256), private)
-	both := []string{keyFile(t, other), keyFile(t, public)}
+	both := []string{keyFile(t, "partner", other), keyFile(t, "team", public)}
 	for _, c := range []struct {
 		name   string
 		conf   configs.Plugins
 		report []byte
-		proven bool
+		key    string
 		code   string
 		words  string
 	}{
 		{name: "nothing demanded, nothing there"},
-		{name: "nothing demanded, a good one", conf: configs.Plugins{ReportKeys: both}, report: good, proven: true},
-		{name: "demanded and good", conf: configs.Plugins{RequireReport: true, ReportKeys: both}, report: good, proven: true},
+		{name: "nothing demanded, a good one", conf: configs.Plugins{ReportKeys: both}, report: good, key: "team"},
+		{name: "demanded and good", conf: configs.Plugins{RequireReport: true, ReportKeys: both}, report: good, key: "team"},
 		{name: "demanded and missing", conf: configs.Plugins{RequireReport: true, ReportKeys: both}, code: "report_missing", words: "payrack plugin verify PATH --report FILE --sign-key KEY"},
 		{name: "nobody to believe", report: good, code: "report_invalid", words: "plugins.report_keys names no key"},
-		{name: "a stranger", conf: configs.Plugins{ReportKeys: both}, report: signed(t, reportOf(made.SHA256), stranger), proven: true},
+		{name: "a stranger", conf: configs.Plugins{ReportKeys: both}, report: signed(t, reportOf(made.SHA256), stranger), key: "partner"},
 		{name: "not trusted", conf: configs.Plugins{ReportKeys: both[1:]}, report: signed(t, reportOf(made.SHA256), stranger), code: "report_invalid", words: "not signed by a trusted key"},
 		{name: "unsigned", conf: configs.Plugins{ReportKeys: both}, report: signed(t, reportOf(made.SHA256), nil), code: "report_invalid", words: "is not signed"},
 		{name: "another binary", conf: configs.Plugins{ReportKeys: both}, report: signed(t, reportOf("00"), private), code: "report_invalid", words: "this one has the digest abab"},
@@ -93,10 +93,10 @@ func TestReportsAreJudged(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			proven, err := judge.Judge(t.Context(), made, c.report)
+			key, err := judge.Judge(t.Context(), made, c.report)
 			if c.code == "" {
-				if err != nil || proven != c.proven {
-					t.Errorf("got %v, %v", proven, err)
+				if err != nil || key != c.key {
+					t.Errorf("got %q, %v", key, err)
 				}
 				return
 			}
@@ -124,7 +124,7 @@ func TestReportKeysAreRead(t *testing.T) {
 	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("canary")}))
 	for path, want := range map[string]string{
 		filepath.Join(dir, "missing"): "cannot be read", write("text", "canary"): "is no PEM file", write("private", private): "is a private key",
-		write("broken", strings.ReplaceAll(private, "PRIVATE", "PUBLIC")): "is no public key", keyFile(t, curve.Public()): "is no Ed25519 key",
+		write("broken", strings.ReplaceAll(private, "PRIVATE", "PUBLIC")): "is no public key", keyFile(t, "curve", curve.Public()): "is no Ed25519 key",
 	} {
 		_, err := openReports(configs.Plugins{ReportKeys: []string{path}})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") || exitCode(err) != exitRefused {

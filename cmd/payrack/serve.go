@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/payrack/payrack/adapters/outbound/artifacts"
 	"github.com/payrack/payrack/configs"
 	"github.com/payrack/payrack/core/release"
 	"github.com/payrack/payrack/ports/inbound"
@@ -88,6 +90,11 @@ func pluginSettings(c configs.Config) (map[string]json.RawMessage, error) {
 // pluginPrefix is how the file of a provider begins.
 const pluginPrefix = "payrack-provider-"
 
+// isCompanion reports whether a file lies beside a binary to tell of it.
+func isCompanion(name string) bool {
+	return strings.HasSuffix(name, reportSuffix) || strings.HasSuffix(name, artifacts.SignatureSuffix)
+}
+
 // pluginFiles are the provider binaries of a folder, sorted.
 func pluginFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
@@ -99,7 +106,7 @@ func pluginFiles(dir string) ([]string, error) {
 	}
 	var all []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), pluginPrefix) && !strings.HasSuffix(e.Name(), reportSuffix) && !e.IsDir() {
+		if strings.HasPrefix(e.Name(), pluginPrefix) && !isCompanion(e.Name()) && !e.IsDir() {
 			all = append(all, filepath.Join(dir, e.Name()))
 		}
 	}
@@ -114,22 +121,17 @@ func (p *Platform) installFirstSeen(ctx context.Context, dir string, log *slog.L
 	if err != nil {
 		return err
 	}
-	before, err := p.Core.Plugins().Status(ctx)
+	before, err := p.Core.Channels().Status(ctx)
 	if err != nil {
 		return fmt.Errorf("read the installed plugins: %w", err)
 	}
 	var bad []error
 	for _, path := range files {
 		r, err := p.install(ctx, path)
+		if err == nil {
+			err = p.activateFirst(ctx, r, "first seen in "+dir)
+		}
 		if err != nil {
-			bad = append(bad, p.leaveOut(ctx, path, err))
-			continue
-		}
-		serves := slices.ContainsFunc(before, func(s inbound.PluginStatus) bool { return s.Name == r.Name && s.Channel.Stable != "" })
-		if serves {
-			continue
-		}
-		if err := p.activate(ctx, r, "first seen in "+dir); err != nil {
 			bad = append(bad, p.leaveOut(ctx, path, err))
 		}
 	}
@@ -140,11 +142,47 @@ func (p *Platform) installFirstSeen(ctx context.Context, dir string, log *slog.L
 		log.WarnContext(ctx, "no provider is installed and none lies in plugins.dir: every payment type is unknown",
 			slog.String("dir", dir))
 	}
-	if err := p.Core.Plugins().Converge(ctx); err != nil {
-		// The others serve; this one answers provider_unavailable until it can be started.
-		log.ErrorContext(ctx, "a provider was not started; payrack plugin status shows it", slog.String("error", err.Error()))
-	}
+	p.converge(ctx)
 	return nil
+}
+
+// converge starts what the channels say. Once that was tried for every provider, the replica may take traffic.
+func (p *Platform) converge(ctx context.Context) {
+	if err := p.Core.Fleet().Converge(ctx); err != nil && ctx.Err() == nil {
+		// The others serve; this one answers provider_unavailable until it can be started.
+		p.log.ErrorContext(ctx, "a provider was not started; payrack plugin status shows it", slog.String("error", explain(err)))
+	}
+}
+
+// How often, and how long apart, another replica that does the same is given way to.
+const (
+	giveWays  = 20
+	giveWayOf = 250 * time.Millisecond
+)
+
+// activateFirst activates the first release of a provider. Replicas that start together all want to: one does, and the
+// others find that it was done.
+func (p *Platform) activateFirst(ctx context.Context, r release.Release, reason string) error {
+	for n := 1; ; n++ {
+		all, err := p.Core.Channels().Status(ctx)
+		if err != nil {
+			return fmt.Errorf("read the installed plugins: %w", err)
+		}
+		if slices.ContainsFunc(all, func(s inbound.PluginStatus) bool {
+			return s.Name == r.Name && (s.Channel.Stable != "" || s.Channel.Candidate != "")
+		}) {
+			return nil
+		}
+		err = p.activate(ctx, r, reason)
+		if err == nil || n == giveWays || !isCode(err, "generation_moved") && !isCode(err, "wrong_phase") {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(giveWayOf):
+		}
+	}
 }
 
 // leaveOut tells of a file that cannot be used; the others go on.
@@ -176,7 +214,7 @@ func (p *Platform) install(ctx context.Context, path string) (release.Release, e
 	if err != nil {
 		return release.Release{}, err
 	}
-	r, err := p.Core.Plugins().Install(ctx, inbound.InstallPlugin{Path: absolute, Actor: systemActor, Report: report})
+	r, err := p.Core.Releases().Install(ctx, inbound.InstallPlugin{Path: absolute, Actor: systemActor, Report: report})
 	if isCode(err, "version_taken") {
 		return r, refusedf("%s differs from the binary that was installed under its version: a release never changes; build it with another version (make plugins VERSION=x.y.z), or put the old file back", path)
 	}
@@ -187,7 +225,7 @@ func (p *Platform) install(ctx context.Context, path string) (release.Release, e
 }
 
 func (p *Platform) activate(ctx context.Context, r release.Release, reason string) error {
-	_, err := p.Core.Plugins().Activate(ctx, inbound.ActivatePlugin{
+	_, err := p.Core.Channels().Activate(ctx, inbound.ActivatePlugin{
 		Name: r.Name, Version: r.Version, Actor: systemActor, Reason: reason,
 	})
 	if err != nil {

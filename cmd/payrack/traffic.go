@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -9,28 +8,29 @@ import (
 	"github.com/payrack/payrack/core/app"
 	"github.com/payrack/payrack/core/catalogue"
 	"github.com/payrack/payrack/core/failpoint"
-	"github.com/payrack/payrack/core/release"
-	"github.com/payrack/payrack/ports/inbound"
 )
 
 // The parts of the longest time that a reply may take beside the provider's own.
 const (
-	// leastPatience is for everything that is no provider's call: an activation, a profile.
+	// leastPatience is for everything that is no provider's call, such as a profile.
 	leastPatience = 2 * time.Minute
 	// writeMargin is for recording the result and writing the reply.
 	writeMargin = 10 * time.Second
+	// settleMargin is for an order about a release beside the time in which all replicas prepare it: the proof on this
+	// one, and the wait until all of them serve it.
+	settleMargin = time.Minute
 )
 
-// patience is the longest time that a reply may take with these payment types. It has nothing to do with the time
+// patience is the longest time that a reply may take with these payment types and this time to prepare a release. It has nothing to do with the time
 // that a stop may take: a reply that is cut off is an outcome that the client does not learn.
-func patience(types []catalogue.Type) time.Duration {
+func patience(types []catalogue.Type, prepare time.Duration) time.Duration {
 	var longest time.Duration
 	for _, t := range types {
 		for _, o := range t.Operations {
 			longest = max(longest, o.MaxDuration)
 		}
 	}
-	return max(leastPatience, longest+app.DefaultSendMargin+app.JoinWait+writeMargin)
+	return max(leastPatience, prepare+settleMargin, longest+app.DefaultSendMargin+app.JoinWait+writeMargin)
 }
 
 // traffic counts the requests that are being answered and gives each the time that it may need.
@@ -57,20 +57,8 @@ func (t *traffic) watch(h http.Handler) http.Handler {
 }
 
 // measure takes over the promises of the plugins that serve now.
-func (p *Platform) measure() { p.traffic.patience.Store(int64(patience(p.Core.Catalogue().All()))) }
-
-// watchedPlugins tells when another release serves.
-type watchedPlugins struct {
-	inbound.Plugins
-
-	moved func()
-}
-
-// Activate moves the traffic of a provider to a release.
-func (w watchedPlugins) Activate(ctx context.Context, c inbound.ActivatePlugin) (release.Activation, error) {
-	done, err := w.Plugins.Activate(ctx, c)
-	if err == nil {
-		w.moved()
+func (p *Platform) measure() {
+	if core := p.core.Load(); core != nil {
+		p.traffic.patience.Store(int64(patience(core.Catalogue().All(), p.config.Plugins.PrepareFor.Std())))
 	}
-	return done, err
 }

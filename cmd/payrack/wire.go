@@ -10,12 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
-
-	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 
 	"github.com/payrack/payrack/adapters/inbound/adminapi"
 	"github.com/payrack/payrack/adapters/inbound/configstore"
@@ -35,6 +34,7 @@ import (
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/core/release"
 	"github.com/payrack/payrack/plugins/host"
+	"github.com/payrack/payrack/ports/inbound"
 )
 
 // Wiring is what Wire needs beside the configuration.
@@ -60,18 +60,30 @@ type Platform struct {
 	Host      *host.Host
 	Keys      keys
 
-	config  configs.Config
-	log     *slog.Logger
+	config configs.Config
+	log    *slog.Logger
+	// exchanges are what plugin diff replays.
+	exchanges  *providers.Exchanges
+	rehearsals inbound.Rehearsals
+	// boot names this replica.
+	boot string
+	// fleet measures what serves; core is Core for those who may ask before it is there.
+	fleet   *telemetry.Fleet
+	core    atomic.Pointer[app.App]
 	watcher *configstore.Watcher
+	// fleetWatcher keeps this replica where the channels are.
+	fleetWatcher *configstore.FleetWatcher
 	// recovery drives what has no caller.
 	recovery *jobs.Recovery
-	// notifier tells companies of their payments, driven by deliveries; audit reads the evidence.
+	// notifier tells companies of their payments, driven by deliveries; audit below reads the evidence.
 	notifier   *app.Notifier
 	deliveries *jobs.Deliveries
-	audit      *app.Audit
-	planes     []plane
-	ready      readiness
-	traffic    traffic
+	// retention forgets what was promised for a time only.
+	retention *jobs.Retention
+	audit     *app.Audit
+	planes    []plane
+	ready     readiness
+	traffic   traffic
 	// leave is when shutdown.grace is over; zero before the end began.
 	leave  time.Time
 	closed atomic.Bool
@@ -102,6 +114,7 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 	}()
 	ids := system.IDs{}
 	boot := ids.New()
+	p.boot = boot
 
 	p.Telemetry, err = telemetry.New(ctx, telemetry.Options{Version: programVersion(), Boot: boot, Log: w.Log})
 	if err != nil {
@@ -117,31 +130,23 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 		return p, err
 	}
 
-	p.Host, err = host.New(host.Options{
-		RunDir: runDir(w.Config.Plugins.RunDir), Log: w.Log, TracerProvider: p.Telemetry.TracerProvider(),
-		Spans: func(_ host.Source, batch *coltracepb.ExportTraceServiceRequest) { p.Telemetry.SpanSink(batch) },
-	})
-	if err != nil {
-		return p, fmt.Errorf("set up the plugin host: %w", err)
-	}
-	limits, err := pluginLimits(w.Config)
+	plugged, err := p.wireHost(w) //nolint:contextcheck // recording goes on for as long as the host
 	if err != nil {
 		return p, err
 	}
-	plugged, err := providers.New(providers.Options{
-		Host: p.Host, Settings: w.Settings, Limits: limits, StoreDir: w.Config.Plugins.StoreDir, Log: w.Log,
-	})
-	if err != nil {
-		return p, fmt.Errorf("set up the providers: %w", err)
-	}
-
 	judge, err := openReports(w.Config.Plugins)
 	if err != nil {
 		return p, err
 	}
+	fetched, err := openArtifacts(w.Config, w.Log)
+	if err != nil {
+		return p, err
+	}
 	p.Core, err = app.New(app.Options{
-		Ledger: p.Telemetry.Ledger(p.Store.Ledger()), Providers: p.Telemetry.Providers(plugged), Runtime: plugged,
-		Releases: p.Store.Releases(), Directory: p.Store.Directory(), Secrets: p.Keys.Secrets, Signer: p.Keys.Signer,
+		Ledger: p.Telemetry.Ledger(p.Store.Ledger()), Providers: plugged.providers, Runtime: plugged.runtime,
+		Releases: p.Store.Releases(), Replicas: p.Store.Replicas(), Artifacts: fetched,
+		BakeFor: w.Config.Plugins.BakeFor.Std(), PrepareFor: w.Config.Plugins.PrepareFor.Std(), Contradicted: p.contradicted,
+		Gates: gatesOf(w.Config.Plugins.Gates), Directory: p.Store.Directory(), Secrets: p.Keys.Secrets, Signer: p.Keys.Signer,
 		Reports: judge,
 		Journal: p.Store.Journal(), Mandates: p.Store.Mandates(), SealKey: p.Keys.Seals,
 		Clock: system.Clock{}, IDs: ids, Boot: boot, TokenLifetime: w.Config.Tokens.Lifetime.Std(),
@@ -153,6 +158,7 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 	if err != nil {
 		return p, fmt.Errorf("set up the core: %w", err)
 	}
+	p.core.Store(p.Core)
 	every := w.Config.Recovery.Interval.Std()
 	if p.recovery, err = jobs.NewRecovery(jobs.Options{
 		Recovery: p.Core.Recovery(), Log: w.Log, Fence: every, Resolve: every,
@@ -166,6 +172,11 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 		Directory: p.Core.Directory(), Log: w.Log, Interval: w.Config.Directory.ReloadInterval.Std(),
 	}); err != nil {
 		return p, fmt.Errorf("set up the watch of the directory: %w", err)
+	}
+	if p.fleetWatcher, err = configstore.NewFleet(configstore.FleetOptions{
+		Fleet: p.Core.Fleet(), Changes: p.Store.Replicas().Changes, Log: w.Log, Interval: w.Config.Plugins.FleetInterval.Std(),
+	}); err != nil {
+		return p, fmt.Errorf("set up the watch of the releases: %w", err)
 	}
 
 	public, err := p.publicHandler() //nolint:contextcheck // handlers have the context of their request
@@ -237,7 +248,7 @@ func (p *Platform) publicHandler() (http.Handler, error) {
 func (p *Platform) adminHandler() (http.Handler, error) {
 	return adminapi.New(adminapi.Options{
 		Access: p.Core.Access(), Directory: p.Core.Directory(), Records: p.Core.Records(), Recovery: p.Core.Recovery(), Log: p.log,
-		Plugins:  watchedPlugins{Plugins: p.Core.Plugins(), moved: p.measure},
+		Releases: p.Core.Releases(), Channels: p.Core.Channels(), Rehearsals: p.rehearsals, UploadDir: filepath.Join(p.config.Plugins.StoreDir, "uploads"),
 		Webhooks: p.notifier.Webhooks(), Deliveries: p.notifier.Deliveries(), Audit: p.audit,
 		Catalogue: p.Core.Catalogue(), Runtime: p.runtime,
 		Metrics: p.Telemetry.MetricsHandler(), MetricsOpen: p.config.Admin.MetricsOpen, Pprof: p.config.Admin.Pprof,

@@ -21,10 +21,13 @@ import (
 type Options struct {
 	Access    inbound.Access
 	Directory inbound.Directory
-	Plugins   inbound.Plugins
-	Records   inbound.Records
-	Recovery  inbound.Recovery
-	Log       *slog.Logger
+	Releases  inbound.Releases
+	Channels  inbound.Channels
+	// Rehearsals compares releases; nil leaves the route out.
+	Rehearsals inbound.Rehearsals
+	Records    inbound.Records
+	Recovery   inbound.Recovery
+	Log        *slog.Logger
 	// Catalogue explains what a credential set must look like; nil gives no explanations.
 	Catalogue inbound.Catalogue
 	// Runtime says what this process does about a provider; nil leaves it out.
@@ -34,6 +37,9 @@ type Options struct {
 	Webhooks   inbound.Webhooks
 	Deliveries inbound.Deliveries
 	Audit      inbound.Audit
+
+	// UploadDir is the folder of uploads while they are received, the system's temporary folder if it is empty.
+	UploadDir string
 
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
@@ -73,6 +79,8 @@ func NewServer(h http.Handler, o ServerOptions) *http.Server {
 type api struct {
 	Options
 	methods map[string][]string
+	// uploads is full while no more uploads are taken.
+	uploads chan struct{}
 }
 
 // maxBody bounds a request, in bytes.
@@ -80,10 +88,10 @@ const maxBody = 64 << 10
 
 // New returns the handler of the admin plane.
 func New(o Options) (http.Handler, error) {
-	if o.Access == nil || o.Directory == nil || o.Plugins == nil || o.Records == nil || o.Recovery == nil || o.Log == nil {
-		return nil, errors.New("adminapi: Access, Directory, Plugins, Records, Recovery and Log are required")
+	if o.Access == nil || o.Directory == nil || o.Releases == nil || o.Channels == nil || o.Records == nil || o.Recovery == nil || o.Log == nil {
+		return nil, errors.New("adminapi: Access, Directory, Releases, Channels, Records, Recovery and Log are required")
 	}
-	a := &api{Options: o, methods: make(map[string][]string)}
+	a := &api{Options: o, methods: make(map[string][]string), uploads: make(chan struct{}, maxUploads)}
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard) // nothing of ours uses it, and it would write to stdout
 	e.HTTPErrorHandler = a.fail
@@ -105,9 +113,7 @@ func (a *api) routes(e *echo.Echo) {
 		httpkit.WriteJSON(c.Response(), http.StatusOK, map[string]string{"status": "ok"})
 		return nil
 	})
-	a.add(e, http.MethodGet, prefix+"/plugins", a.admin(a.plugins))
-	a.add(e, http.MethodPost, installPath, a.admin(a.install))
-	a.add(e, http.MethodPost, prefix+"/plugins/:name/activate", a.admin(a.activate))
+	a.pluginRoutes(e)
 	if a.Catalogue != nil {
 		a.add(e, http.MethodGet, prefix+"/types", a.admin(a.types))
 	}
@@ -137,6 +143,25 @@ func (a *api) routes(e *echo.Echo) {
 	}
 }
 
+// pluginRoutes are the releases of providers and which of them serve.
+func (a *api) pluginRoutes(e *echo.Echo) {
+	const one = prefix + "/plugins/:name"
+	a.add(e, http.MethodGet, prefix+"/plugins", a.admin(a.plugins))
+	a.add(e, http.MethodPost, installPath, a.admin(a.install))
+	a.add(e, http.MethodDelete, one+"/releases/:version", a.admin(a.remove))
+	a.add(e, http.MethodPost, one+"/releases/:version/revoke", a.admin(a.revoke))
+	a.add(e, http.MethodPost, one+"/activate", a.admin(a.activate))
+	a.add(e, http.MethodPost, one+"/canary", a.admin(a.canary))
+	a.add(e, http.MethodPost, one+"/promote", a.admin(a.promote))
+	a.add(e, http.MethodPost, one+"/rollback", a.admin(a.rollback))
+	a.add(e, http.MethodPost, one+"/disable", a.admin(a.disable))
+	a.add(e, http.MethodPost, one+"/enable", a.admin(a.enable))
+	a.add(e, http.MethodGet, one+"/events", a.admin(a.events))
+	if a.Rehearsals != nil {
+		a.add(e, http.MethodPost, one+"/diff", a.admin(a.diff))
+	}
+}
+
 // profiles serves Go's profiles. They read their parameters from the query, which is put back for them: it
 // holds numbers, and the handlers do not log.
 func (a *api) profiles(e *echo.Echo) {
@@ -162,7 +187,7 @@ func (a *api) add(e *echo.Echo, method, path string, h echo.HandlerFunc) {
 	slices.Sort(a.methods[path])
 	limit := int64(maxBody)
 	if path == installPath {
-		limit = maxInstall
+		limit = MaxUpload + maxInstall // the handler knows which of the two kinds of body it is
 	}
 	e.Add(method, path, func(c echo.Context) error {
 		r := c.Request()

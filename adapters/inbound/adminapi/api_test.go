@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,15 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/payrack/payrack/adapters/inbound/adminapi"
 	"github.com/payrack/payrack/core/access"
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/credential"
 	"github.com/payrack/payrack/core/directory"
 	"github.com/payrack/payrack/core/fault"
-	"github.com/payrack/payrack/core/release"
 	"github.com/payrack/payrack/ports/inbound"
 )
 
@@ -134,65 +130,26 @@ func (b *book) Snapshot(context.Context) (directory.Snapshot, error) {
 
 func (b *book) Reload(context.Context) error { return nil }
 
-// rack is a set of plugins in memory.
-type rack struct {
-	mu        sync.Mutex
-	installed []inbound.InstallPlugin
-	activated []inbound.ActivatePlugin
-	fails     error
-}
-
-func (k *rack) Install(_ context.Context, c inbound.InstallPlugin) (release.Release, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.fails != nil {
-		return release.Release{}, k.fails
-	}
-	k.installed = append(k.installed, c)
-	return release.Release{
-		Name: "demo", Version: "1.2.3", SHA256: "ab12", Path: "/store/ab12", Size: 42, Status: release.Installed,
-		InstalledAt: moment, InstalledBy: c.Actor,
-	}, nil
-}
-
-func (k *rack) Activate(_ context.Context, c inbound.ActivatePlugin) (release.Activation, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.fails != nil {
-		return release.Activation{}, k.fails
-	}
-	k.activated = append(k.activated, c)
-	return release.Activation{Name: c.Name, Version: c.Version, Previous: "1.2.2", Generation: 7, Took: 1234567 * time.Microsecond}, nil
-}
-
-func (k *rack) Status(context.Context) ([]inbound.PluginStatus, error) {
-	return []inbound.PluginStatus{
-		{
-			Name:      "demo",
-			Channel:   release.Channel{Name: "demo", Stable: "1.2.3", Previous: "1.2.2", Enabled: true, Generation: 7},
-			Releases:  []release.Release{{Name: "demo", Version: "1.2.3", SHA256: "ab12", Status: release.Installed, Path: "/store/ab12"}},
-			Instances: []release.Instance{{ID: "i1", Version: "1.2.3", SHA256: "ab12", PID: 99, State: "serving", Inflight: 2, StartedAt: moment}},
-			Types:     []string{"DEMO_PAY"},
-		},
-		{Name: "idle"},
-	}, nil
-}
-
-func (k *rack) Converge(context.Context) error { return nil }
-
 type plane struct {
 	handler http.Handler
 	book    *book
 	rack    *rack
 	ledger  *ledger
+	hooks   *hooks
+	auditor *auditor
+	// uploads is the folder of uploads while they are received.
+	uploads string
 	log     *lockedBuffer
 }
 
 func newPlane(t *testing.T, change func(*adminapi.Options)) *plane {
 	t.Helper()
-	p := &plane{book: &book{}, rack: &rack{}, ledger: newLedger(), log: &lockedBuffer{}}
+	p := &plane{
+		book: &book{}, rack: &rack{}, ledger: newLedger(), log: &lockedBuffer{}, hooks: &hooks{}, auditor: &auditor{}, uploads: t.TempDir(),
+	}
 	o := adminapi.Options{
-		Access: tokens{}, Directory: p.book, Plugins: p.rack, Records: p.ledger, Recovery: p.ledger, Log: slog.New(slog.NewJSONHandler(p.log, nil)), Pprof: true,
+		Webhooks: p.hooks, Deliveries: deliveriesOf{p.hooks}, Audit: p.auditor, UploadDir: p.uploads,
+		Access: tokens{}, Directory: p.book, Releases: p.rack, Channels: p.rack, Rehearsals: p.rack, Records: p.ledger, Recovery: p.ledger, Log: slog.New(slog.NewJSONHandler(p.log, nil)), Pprof: true,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1\n")) }),
 	}
 	if change != nil {
@@ -240,7 +197,27 @@ func routes() [][2]string {
 	return [][2]string{
 		{"GET", "/admin/v1/plugins"},
 		{"POST", "/admin/v1/plugins/releases"},
+		{"DELETE", "/admin/v1/plugins/demo/releases/1.2.3"},
+		{"POST", "/admin/v1/plugins/demo/releases/1.2.3/revoke"},
 		{"POST", "/admin/v1/plugins/demo/activate"},
+		{"POST", "/admin/v1/plugins/demo/canary"},
+		{"POST", "/admin/v1/plugins/demo/promote"},
+		{"POST", "/admin/v1/plugins/demo/rollback"},
+		{"POST", "/admin/v1/plugins/demo/disable"},
+		{"POST", "/admin/v1/plugins/demo/enable"},
+		{"GET", "/admin/v1/plugins/demo/events"},
+		{"POST", "/admin/v1/plugins/demo/diff"},
+		{"GET", "/admin/v1/webhooks"},
+		{"POST", "/admin/v1/webhooks"},
+		{"PATCH", "/admin/v1/webhooks/hook-1"},
+		{"DELETE", "/admin/v1/webhooks/hook-1"},
+		{"POST", "/admin/v1/webhooks/hook-1/rotate"},
+		{"POST", "/admin/v1/webhooks/hook-1/test"},
+		{"POST", "/admin/v1/webhooks/hook-1/replay"},
+		{"GET", "/admin/v1/webhooks/deliveries"},
+		{"GET", "/admin/v1/audit"},
+		{"POST", "/admin/v1/audit/verify"},
+		{"GET", "/admin/v1/payments/" + paymentID + "/explain"},
 		{"GET", "/admin/v1/companies"},
 		{"POST", "/admin/v1/companies"},
 		{"GET", "/admin/v1/stores"},
@@ -277,7 +254,7 @@ func TestEveryRouteNeedsAdmin(t *testing.T) {
 			t.Errorf("PUT %s: got %d, Allow %q", route[1], w.Code, w.Header().Get("Allow"))
 		}
 	}
-	if len(p.rack.installed)+len(p.rack.activated)+len(p.book.s.Companies)+len(p.book.s.Clients) != 0 {
+	if len(p.rack.installed)+len(p.rack.activated)+len(p.rack.canaries)+len(p.rack.rehearsed)+len(p.book.s.Companies)+len(p.book.s.Clients) != 0 {
 		t.Error("an empty request changed something")
 	}
 	if len(p.ledger.reviews) != 0 {
@@ -304,67 +281,6 @@ func TestSwitches(t *testing.T) {
 	p = newPlane(t, func(o *adminapi.Options) { o.MetricsOpen = true })
 	if w := p.ask("GET", "/metrics", "", ""); w.Code != 200 || w.Body.String() != "up 1\n" {
 		t.Errorf("open metrics: %d %s", w.Code, w.Body)
-	}
-}
-
-func TestPlugins(t *testing.T) {
-	t.Parallel()
-	p := newPlane(t, nil)
-	w := p.ask("GET", "/admin/v1/plugins", "operator", "")
-	want := `{"plugins":[{"name":"demo","channel":{"stable":"1.2.3","candidate":"","weight":0,"phase":"idle","generation":7},` +
-		`"releases":[{"version":"1.2.3","sha256":"ab12","status":"installed"}],` +
-		`"instances":[{"id":"i1","version":"1.2.3","sha256":"ab12","pid":99,"state":"serving","inflight":2,"started_at":"2026-11-22T02:00:00Z"}],` +
-		`"types":["DEMO_PAY"]},` +
-		`{"name":"idle","channel":{"stable":"","candidate":"","weight":0,"phase":"disabled","generation":0},"releases":[],"instances":[],"types":[]}]}`
-	if diff := cmp.Diff(want, strings.TrimSpace(w.Body.String())); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestInstallAndActivate(t *testing.T) {
-	t.Parallel()
-	p := newPlane(t, nil)
-	w := p.ask("POST", "/admin/v1/plugins/releases", "operator", `{"path":"/tmp/x"}`)
-	want := `{"name":"demo","version":"1.2.3","sha256":"ab12","status":"installed","size":42,"installed_at":"2026-11-22T02:00:00Z","installed_by":"ops"}`
-	if got := strings.TrimSpace(w.Body.String()); w.Code != 201 || got != want {
-		t.Errorf("got %d %s", w.Code, got)
-	}
-	w = p.ask("POST", "/admin/v1/plugins/demo/activate", "operator", `{"version":"1.2.3","reason":"fix"}`)
-	want = `{"name":"demo","version":"1.2.3","previous":"1.2.2","generation":7,"took_ms":1234}`
-	if got := strings.TrimSpace(w.Body.String()); w.Code != 200 || got != want {
-		t.Errorf("got %d %s", w.Code, got)
-	}
-	if diff := cmp.Diff([]inbound.ActivatePlugin{{Name: "demo", Version: "1.2.3", Actor: "ops", Reason: "fix"}}, p.rack.activated); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff([]inbound.InstallPlugin{{Path: "/tmp/x", Actor: "ops"}}, p.rack.installed); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestRefusals(t *testing.T) {
-	t.Parallel()
-	for code, want := range map[string]int{
-		"digest_mismatch": 422, "signature_invalid": 422, "protocol_unsupported": 422, "start_crashed": 422,
-		"report_missing": 422, "report_invalid": 422,
-		"start_timeout": 422, "info_mismatch": 422, "capability_missing": 422, "unhealthy": 422, "something_else": 409,
-	} {
-		p := newPlane(t, nil)
-		p.rack.fails = fault.Wrap(fault.Conflict, code, "The binary says something else.", errors.New("canary"))
-		for target, body := range map[string]string{
-			"/admin/v1/plugins/demo/activate": `{"version":"1"}`, "/admin/v1/plugins/releases": `{"path":"/x"}`,
-		} {
-			w := p.ask("POST", target, "operator", body)
-			if w.Code != want || !strings.Contains(w.Body.String(), `"code":"`+code+`"`) ||
-				!strings.Contains(w.Body.String(), "The binary says something else.") || strings.Contains(w.Body.String(), "canary") {
-				t.Errorf("%s: got %d %s", code, w.Code, w.Body)
-			}
-		}
-	}
-	p := newPlane(t, nil)
-	p.rack.fails = errors.New("canary")
-	if w := p.ask("POST", "/admin/v1/plugins/demo/activate", "operator", `{"version":"1"}`); w.Code != 500 || strings.Contains(w.Body.String(), "canary") {
-		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 }
 
@@ -437,9 +353,6 @@ func TestBadBodies(t *testing.T) {
 		{"/admin/v1/clients", `{"company_id":"a","name":"n","scopes":["root"],"environments":["test"]}`, "invalid_format", "/scopes"},
 		{"/admin/v1/clients", `{"company_id":"a","name":"n","scopes":["pay"]}`, "missing_field", "/environments"},
 		{"/admin/v1/clients", `{"company_id":"a","name":"n","scopes":["pay"],"environments":["prod"]}`, "invalid_format", "/environments"},
-		{"/admin/v1/plugins/releases", `{"path":""}`, "missing_field", "/path"},
-		{"/admin/v1/plugins/demo/activate", `{"reason":"x"}`, "missing_field", "/version"},
-		{"/admin/v1/plugins/Demo..x/activate", `{"version":"1"}`, "plugin_not_found", ""},
 	}
 	p := newPlane(t, nil)
 	for _, tt := range tests {

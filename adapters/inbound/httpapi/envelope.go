@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -45,11 +44,19 @@ func (c *columns) err() error {
 	return f
 }
 
-// storeCode is how a store_id is spelt: a plain code, or nothing for the company itself.
-var storeCode = regexp.MustCompile(`^([A-Za-z0-9_-][A-Za-z0-9._-]{0,63})?$`)
+// storeCode reports whether a store_id is spelt as one: up to 64 letters, digits and ._- (no dot in front), or nothing for
+// the company itself.
+func storeCode(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; !alphanumeric(c) && c != '_' && c != '-' && (c != '.' || i == 0) {
+			return false
+		}
+	}
+	return len(value) <= 64
+}
 
 func (c *columns) store(value string) *string {
-	if !storeCode.MatchString(value) {
+	if !storeCode(value) {
 		c.wrong("/store_id", "invalid_format", "store_id has at most 64 letters, digits, dots, hyphens and underscores.")
 		return nil
 	}

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -115,7 +114,19 @@ func (a *api) aliasMethods(path string) []string {
 	return methods
 }
 
-var plainType = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
+// plainType reports whether a text reads like a payment type: 1 to 64 letters, digits and underscores.
+func plainType(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; !alphanumeric(c) && c != '_' {
+			return false
+		}
+	}
+	return text != "" && len(text) <= 64
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
 
 // native reads a request in a provider's columns and hands it to the core. typ is set on routes that stand
 // for one payment type.
@@ -130,7 +141,7 @@ func (a *api) native(c echo.Context, p access.Principal, typ string, kind catalo
 	if typ != "" {
 		e.Type = typ
 	}
-	if plainType.MatchString(e.Type) {
+	if plainType(e.Type) {
 		x.Type = e.Type
 	}
 	if err != nil {

@@ -73,7 +73,7 @@ func (a *api) start(charge bool) principalHandler {
 		}
 		err = body.read(text, charge)
 		x := httpkit.Of(c.Request().Context())
-		if plainType.MatchString(body.kind) {
+		if plainType(body.kind) {
 			x.Type = body.kind
 		}
 		if err != nil {
