@@ -58,8 +58,10 @@ func (p *Platform) Run(ctx context.Context, serving func() error) error {
 		}
 	}
 	stop()
-	fleet.Wait() // it reports, and a replica that left does not
-	p.leaveFleet(context.WithoutCancel(ctx))
+	work.Go(func() {
+		fleet.Wait() // it reports, and a replica that left does not
+		p.leaveFleet(context.WithoutCancel(ctx))
+	})
 	err = errors.Join(err, p.drain(context.WithoutCancel(ctx)))
 	rest()
 	work.Wait()

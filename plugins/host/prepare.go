@@ -175,7 +175,7 @@ func (l *line) renew(ctx context.Context, r Release, settings []byte) (*instance
 	life, generation := l.begin()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(life, cancel)()
+	defer context.AfterFunc(life, cancel)() //nolint:contextcheck // the line has a life of its own
 	in, refused := l.start(ctx, d)
 	if refused == nil && !l.publish(in, generation, &d) { //nolint:contextcheck // an instance outlives the order to start it
 		in.stop(0)

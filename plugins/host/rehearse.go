@@ -46,7 +46,7 @@ func (h *Host) Rehearse(ctx context.Context, r Release, settings []byte) (*Rehea
 			r.Name, r.Version, featureRehearsal)
 	}
 	if err != nil {
-		out.Close()
+		out.Close() //nolint:contextcheck // nothing of a refused start is left, also if the order was given up
 		return nil, err
 	}
 	return out, nil

@@ -165,16 +165,17 @@ func (b *breaker) count(now time.Time, technical bool) (calls, technicals int) {
 	return calls, technicals
 }
 
-// technical reports whether a call failed without a word of the provider: no answer in time, none at all, or none that
-// can be read. A decline, a code, and everything else that the provider said, is an answer.
+// technical reports whether a call failed without a word of the provider: no answer in time, or none at all. A decline,
+// a code, and everything else that the provider said is an answer, also what nobody can read: bad_answer is told of a
+// code that is in no document too, and no way leads from here to tell the two apart.
 func technical(reason provider.Reason, code string) bool {
 	if code != "" && !strings.HasPrefix(code, httpCode) {
 		return false
 	}
 	switch reason {
-	case provider.ReasonTimeout, provider.ReasonUnavailable, provider.ReasonBadAnswer, provider.ReasonInternal:
+	case provider.ReasonTimeout, provider.ReasonUnavailable, provider.ReasonInternal:
 		return true
-	case provider.ReasonUnspecified, provider.ReasonInvalid, provider.ReasonAuth, provider.ReasonRateLimited, provider.ReasonUnsupported:
+	case provider.ReasonUnspecified, provider.ReasonBadAnswer, provider.ReasonInvalid, provider.ReasonAuth, provider.ReasonRateLimited, provider.ReasonUnsupported:
 		return false
 	}
 	return false

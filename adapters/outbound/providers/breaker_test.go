@@ -106,7 +106,7 @@ func TestWhatIsTechnical(t *testing.T) {
 		{provider.ReasonTimeout, "", true},
 		{provider.ReasonUnavailable, "", true},
 		{provider.ReasonUnavailable, "HTTP 503", true},
-		{provider.ReasonBadAnswer, "", true},
+		{provider.ReasonBadAnswer, "", false}, // something was said, such as a code that is in no document
 		{provider.ReasonInternal, "", true},
 		{provider.ReasonUnavailable, "9000", false}, // the provider's own words
 		{provider.ReasonTimeout, "1172", false},
