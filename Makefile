@@ -34,6 +34,11 @@ CHAOS_PAYMENTS ?= 3000
 CHAOS_MUTANTS ?=
 CHAOS_FLAGS ?=
 CHAOS_PROVIDERS := payrack-provider-ipass payrack-provider-linepay
+SWAP_RATE ?= 200
+SWAP_SWAPS ?= 100
+SWAP_REPLICAS ?= 1
+SWAP_FLAGS ?=
+CANARY_FLAGS ?=
 
 # Tools are pinned here and installed below .tools/, one folder for each version. They stay out of go.mod,
 # because everybody who imports the plugin SDK inherits that list.
@@ -147,6 +152,25 @@ chaos: build ## the money is right when anything is killed; CHAOS_PAYMENTS=3000,
 	$(GO) build $(BUILD_FLAGS) -tags failpoint -o $(BIN)/chaos/payrack-failpoint ./cmd/payrack
 	$(GO) build $(BUILD_FLAGS) -o $(BIN)/chaos/chaos ./deployments/chaos
 	@$(BIN)/chaos/chaos -payments $(CHAOS_PAYMENTS) $(if $(CHAOS_MUTANTS),-mutants deployments/chaos/mutants) $(CHAOS_FLAGS)
+
+.PHONY: swap-test
+swap-test: swap-build ## nobody notices a swap: payments, activations and broken releases; SWAP_REPLICAS=3 on PostgreSQL, SWAP_RATE=200, SWAP_SWAPS=100, SWAP_FLAGS=-help (minutes)
+	@$(BIN)/swap/swap -rate $(SWAP_RATE) -swaps $(SWAP_SWAPS) -replicas $(SWAP_REPLICAS) -go '$(GO)' \
+		-out deployments/swap/results/$(if $(filter 1,$(SWAP_REPLICAS)),result,replicas).md $(SWAP_FLAGS)
+
+.PHONY: canary-test
+canary-test: swap-build ## bad builds as canaries: how long until a gate takes them back, how many payments they touch; CANARY_FLAGS=-help (a quarter of an hour)
+	@$(BIN)/swap/swap -canaries -go '$(GO)' -out deployments/swap/results/canaries.md $(CANARY_FLAGS)
+
+.PHONY: plugin-cycles
+plugin-cycles: ## a plugin is started and stopped a thousand times, and nothing of it stays (minutes)
+	PAYRACK_CYCLES=1000 $(GO) test $(TEST_FLAGS) -timeout 60m -count=1 -run '^TestStartsAndStops$$' -v ./plugins/host
+
+.PHONY: swap-build
+swap-build: build
+	@GO='$(GO)' $(CI_DIR)/plugins.sh 1.0.1 $(BIN)/swap/plugins-1.0.1 $(CHAOS_PROVIDERS) >/dev/null
+	@GO='$(GO)' $(CI_DIR)/plugins.sh 1.0.2 $(BIN)/swap/plugins-1.0.2 $(CHAOS_PROVIDERS) >/dev/null
+	$(GO) build $(BUILD_FLAGS) -o $(BIN)/swap/swap ./deployments/swap
 
 ##@ Other
 

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/payrack/payrack/deployments/bench/measure"
+	"github.com/payrack/payrack/deployments/chaos/record"
+	"github.com/payrack/payrack/deployments/internal/rig"
 )
 
 // The times of a run: what the plugins are told, and what the sandbox keeps to. They are short, so that a truth that needs
@@ -33,19 +35,19 @@ const (
 type cluster struct {
 	settings
 
-	*starter
+	*rig.Starter
 
 	// dir keeps everything; short is for the sockets, whose paths must not be long.
 	dir, short string
 	dev        devFile
 	token      string // for the admin plane
 	bearer     string
-	sandbox    *child
-	box        *sandbox
+	sandbox    *rig.Child
+	box        *rig.Sandbox
 	gateway    *proxy
-	postgres   *postgres // nil on SQLite
+	postgres   *rig.Postgres // nil on SQLite
 	replicas   []*replica
-	http       *caller
+	http       *rig.Caller
 }
 
 // devFile is what payrack dev tells about an installation, as far as the harness reads it.
@@ -70,7 +72,7 @@ type replica struct {
 	config, log   string
 	public, admin string
 	database      *proxy // nil on SQLite
-	child         *child
+	child         *rig.Child
 	flying        inFlight
 	// point is the failpoint of the next start: the process dies there.
 	point string
@@ -80,7 +82,7 @@ func (c *cluster) home() string { return filepath.Join(c.dir, "home") }
 
 // open makes an installation and starts it.
 func openCluster(ctx context.Context, s settings, replicas int, dir string) (c *cluster, err error) {
-	c = &cluster{settings: s, starter: newStarter(), dir: dir, http: newCaller()}
+	c = &cluster{settings: s, Starter: rig.NewStarter(), dir: dir, http: rig.NewCaller()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.close())
@@ -90,7 +92,7 @@ func openCluster(ctx context.Context, s settings, replicas int, dir string) (c *
 		return c, err
 	}
 	if replicas > 1 {
-		if c.postgres, err = startPostgres(ctx, c.starter, filepath.Join(dir, "postgres"), s.ci); err != nil {
+		if c.postgres, err = rig.StartPostgres(ctx, c.Starter, filepath.Join(dir, "postgres"), s.ci); err != nil {
 			return c, err
 		}
 	}
@@ -115,7 +117,7 @@ func openCluster(ctx context.Context, s settings, replicas int, dir string) (c *
 
 // furnish lets a development start make keys, company, store, credentials and client, and ends it.
 func (c *cluster) furnish(ctx context.Context) error {
-	sandbox, err := freeAddr(ctx)
+	sandbox, err := rig.FreeAddr(ctx)
 	if err != nil {
 		return err
 	}
@@ -123,14 +125,14 @@ func (c *cluster) furnish(ctx context.Context) error {
 		"dev", "--data", c.home(), "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--sandbox", sandbox, "--plugins", c.plugins, "--log-format", "json",
 	}
 	if c.postgres != nil {
-		args = append(args, "--database-url", c.postgres.url(c.postgres.addr))
+		args = append(args, "--database-url", c.postgres.URL(c.postgres.Addr))
 	}
-	dev, err := c.run(ctx, spec{name: "payrack dev", program: c.payrack, args: args, log: filepath.Join(c.dir, "dev.log")})
+	dev, err := c.Run(ctx, rig.Spec{Name: "payrack dev", Program: c.payrack, Args: args, Log: filepath.Join(c.dir, "dev.log")})
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(c.home(), "dev.json")
-	for end := time.Now().Add(startPatience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(rig.StartPatience); ; time.Sleep(20 * time.Millisecond) {
 		raw, err := os.ReadFile(path) //nolint:gosec // below the harness's own folder
 		if err == nil {
 			if err := json.Unmarshal(raw, &c.dev); err != nil {
@@ -138,12 +140,12 @@ func (c *cluster) furnish(ctx context.Context) error {
 			}
 			break
 		}
-		if !dev.alive() || time.Now().After(end) || ctx.Err() != nil {
-			dev.kill()
-			return fmt.Errorf("payrack dev did not serve:\n%s", tail(filepath.Join(c.dir, "dev.log")))
+		if !dev.Alive() || time.Now().After(end) || ctx.Err() != nil {
+			dev.Kill()
+			return fmt.Errorf("payrack dev did not serve:\n%s", rig.Tail(filepath.Join(c.dir, "dev.log")))
 		}
 	}
-	return dev.stop()
+	return dev.Stop()
 }
 
 // startSandbox starts the gateway, with the bounds that the plugins were told, and the proxy in front of it.
@@ -152,9 +154,9 @@ func (c *cluster) startSandbox(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.sandbox, err = c.run(ctx, spec{
-		name: "sandbox", program: c.payrack, ready: "the sandbox plays", log: filepath.Join(c.dir, "sandbox.log"),
-		args: []string{
+	c.sandbox, err = c.Run(ctx, rig.Spec{
+		Name: "sandbox", Program: c.payrack, Ready: "the sandbox plays", Log: filepath.Join(c.dir, "sandbox.log"),
+		Args: []string{
 			"sandbox", "--data", filepath.Join(c.home(), "sandbox"), "--addr", u.Host,
 			"--landing-max", landingMax.String(), "--search-lag-max", searchLagMax.String(),
 		},
@@ -162,7 +164,7 @@ func (c *cluster) startSandbox(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.box = &sandbox{caller: c.http, base: c.dev.SandboxURL}
+	c.box = &rig.Sandbox{Caller: c.http, Base: c.dev.SandboxURL}
 	c.gateway, err = newProxy(ctx, u.Host)
 	return err
 }
@@ -172,10 +174,10 @@ func (c *cluster) newReplica(ctx context.Context, n int) (*replica, error) {
 		number: n, config: filepath.Join(c.dir, fmt.Sprintf("replica-%d.yaml", n)), log: filepath.Join(c.dir, fmt.Sprintf("replica-%d.log", n)),
 	}
 	var err error
-	if r.public, err = freeAddr(ctx); err != nil {
+	if r.public, err = rig.FreeAddr(ctx); err != nil {
 		return nil, err
 	}
-	if r.admin, err = freeAddr(ctx); err != nil {
+	if r.admin, err = rig.FreeAddr(ctx); err != nil {
 		return nil, err
 	}
 	issuer, database := r.public, filepath.Join(c.home(), "payrack.db")
@@ -183,10 +185,10 @@ func (c *cluster) newReplica(ctx context.Context, n int) (*replica, error) {
 		issuer = c.replicas[0].public
 	}
 	if c.postgres != nil {
-		if r.database, err = newProxy(ctx, c.postgres.addr); err != nil {
+		if r.database, err = newProxy(ctx, c.postgres.Addr); err != nil {
 			return nil, err
 		}
-		database = c.postgres.url(r.database.addr())
+		database = c.postgres.URL(r.database.addr())
 	}
 	type object = map[string]any
 	endpoints := func(path string) object {
@@ -231,17 +233,17 @@ func (c *cluster) startAll(ctx context.Context) error {
 
 // startReplica starts a replica, unless it runs.
 func (c *cluster) startReplica(ctx context.Context, r *replica) error {
-	if r.child != nil && r.child.alive() {
+	if r.child != nil && r.child.Alive() {
 		return nil
 	}
-	p := spec{
-		name: fmt.Sprintf("replica %d", r.number), program: c.payrack, args: []string{"serve", "--config", r.config},
-		log: r.log, ready: "payrack serves",
+	p := rig.Spec{
+		Name: fmt.Sprintf("replica %d", r.number), Program: c.payrack, Args: []string{"serve", "--config", r.config},
+		Log: r.log, Ready: "payrack serves",
 	}
 	if r.point != "" {
-		p.program, p.env = c.failing, []string{"PAYRACK_FAILPOINT=" + r.point}
+		p.Program, p.Env = c.failing, []string{"PAYRACK_FAILPOINT=" + r.point}
 	}
-	child, err := c.run(ctx, p)
+	child, err := c.Run(ctx, p)
 	if child != nil {
 		r.child = child
 	}
@@ -250,7 +252,7 @@ func (c *cluster) startReplica(ctx context.Context, r *replica) error {
 
 // plugins are the processes of a replica's providers.
 func (r *replica) plugins() []int {
-	children, err := measure.Children(r.child.pid())
+	children, err := measure.Children(r.child.PID())
 	if err != nil {
 		return nil
 	}
@@ -264,13 +266,13 @@ func (r *replica) plugins() []int {
 // authorize gets a token for the clients and one for the admin plane. Both outlive every replica.
 func (c *cluster) authorize(ctx context.Context) error {
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.dev.ClientID}, "client_secret": {c.dev.ClientSecret}}
-	a, err := c.http.do(ctx, call{
-		method: "POST", url: "http://" + c.replicas[0].public + "/oauth/v1/token", body: []byte(form.Encode()), media: "application/x-www-form-urlencoded",
+	a, err := c.http.Do(ctx, rig.Call{
+		Method: "POST", URL: "http://" + c.replicas[0].public + "/oauth/v1/token", Body: []byte(form.Encode()), Media: "application/x-www-form-urlencoded",
 	})
-	if err != nil || a.status != 200 {
-		return fmt.Errorf("get a token: %d %s, %w", a.status, a.body, err)
+	if err != nil || a.Status != 200 {
+		return fmt.Errorf("get a token: %d %s, %w", a.Status, a.Body, err)
 	}
-	c.bearer = a.member("access_token")
+	c.bearer = a.Member("access_token")
 	out, err := exec.CommandContext(ctx, c.payrack, "token", "--admin", "--config", c.replicas[0].config, "--life", "24h").Output() //nolint:gosec // the binary that the caller named
 	if err != nil {
 		return fmt.Errorf("get a token for the admin plane: %w", err)
@@ -284,7 +286,7 @@ func (c *cluster) close() error {
 	var all []error
 	for _, r := range c.replicas {
 		if r.child != nil {
-			all = append(all, r.child.stop())
+			all = append(all, r.child.Stop())
 		}
 		if r.database != nil {
 			r.database.close()
@@ -294,10 +296,10 @@ func (c *cluster) close() error {
 		c.gateway.close()
 	}
 	if c.sandbox != nil {
-		all = append(all, c.sandbox.stop())
+		all = append(all, c.sandbox.Stop())
 	}
 	if c.postgres != nil {
-		all = append(all, c.postgres.stop())
+		all = append(all, c.postgres.Stop())
 	}
 	if c.short != "" {
 		all = append(all, os.RemoveAll(c.short)) //nolint:gosec // the temporary folder that was made above
@@ -305,11 +307,20 @@ func (c *cluster) close() error {
 	return errors.Join(all...)
 }
 
-// freeAddr is an address on the loopback that was free a moment ago.
-func freeAddr(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+// collect reads what the verifier needs. The replicas have ended by then.
+func (c *cluster) collect(ctx context.Context, r *record.Report) error {
+	db, err := c.database()
 	if err != nil {
-		return "", err
+		return err
 	}
-	return l.Addr().String(), l.Close()
+	defer func() { _ = db.Close() }()
+	return rig.Collect(ctx, c.box, db, r)
+}
+
+// database opens what the replicas write to, past every proxy.
+func (c *cluster) database() (*sql.DB, error) {
+	if c.postgres != nil {
+		return rig.OpenDatabase(c.postgres.URL(c.postgres.Addr))
+	}
+	return rig.OpenDatabase(filepath.Join(c.home(), "payrack.db"))
 }

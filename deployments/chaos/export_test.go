@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-
-	"github.com/payrack/payrack/deployments/chaos/record"
 )
 
 // Proxy is proxy.
@@ -32,13 +30,6 @@ func (p Proxy) Cut() { p.set(cut) }
 
 // Watch puts a filter in the way.
 func (p Proxy) Watch(f func(int, bool, []byte) []byte) { p.watch(f) }
-
-// Hear is hear.
-func Hear(kind string, status int, body string) record.Call {
-	c := record.Call{Kind: kind}
-	hear(&c, answer{status: status, body: []byte(body)})
-	return c
-}
 
 // ReadMutant reads a planted bug and says how often its text stands in the tree.
 func ReadMutant(path string) (file, text, instead string, err error) {

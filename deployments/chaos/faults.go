@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/payrack/payrack/deployments/chaos/record"
+	"github.com/payrack/payrack/deployments/internal/rig"
 )
 
 // tally adds up how often each fault of the gateway fired, over all the times that they were cleared.
@@ -15,11 +16,11 @@ type tally struct {
 }
 
 // collect reads the counts before the faults are cleared.
-func (t *tally) collect(ctx context.Context, box *sandbox) error {
+func (t *tally) collect(ctx context.Context, box *rig.Sandbox) error {
 	var page struct {
 		Faults []record.Fired `json:"faults"`
 	}
-	if err := box.ask(ctx, http.MethodGet, "faults", nil, &page); err != nil {
+	if err := box.Ask(ctx, http.MethodGet, "faults", nil, &page); err != nil {
 		return err
 	}
 	t.mu.Lock()
@@ -48,5 +49,5 @@ func (l *load) clear(ctx context.Context) error {
 	if err := l.fired.collect(ctx, l.box); err != nil {
 		return err
 	}
-	return l.box.ask(ctx, http.MethodDelete, "faults", nil, nil)
+	return l.box.Ask(ctx, http.MethodDelete, "faults", nil, nil)
 }

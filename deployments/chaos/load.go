@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/payrack/payrack/deployments/chaos/record"
+	"github.com/payrack/payrack/deployments/internal/rig"
 )
 
 // inFlight counts the requests that move money and are not answered yet.
@@ -148,7 +149,7 @@ func (c *customer) live(ctx context.Context) {
 
 // prepare gets the customer's code and writes the request.
 func (c *customer) prepare(ctx context.Context, decline string) error {
-	code, err := c.box.code(ctx, c.provider, decline)
+	code, err := c.box.Code(ctx, c.provider, decline)
 	if err != nil {
 		return err
 	}
@@ -191,11 +192,11 @@ func (c *customer) try(ctx context.Context, kind, path, key string, body []byte,
 	}
 	return c.send(ctx, r, record.Call{
 		Client: c.number, Kind: kind, Order: c.order, Provider: c.provider, Key: key, Amount: amount,
-	}, call{method: method, url: "http://" + r.public + path, bearer: c.bearer, key: key, body: body}, patience)
+	}, rig.Call{Method: method, URL: "http://" + r.public + path, Bearer: c.bearer, Key: key, Body: body}, patience)
 }
 
 // send performs a call on a replica and writes it down.
-func (l *load) send(ctx context.Context, r *replica, c record.Call, request call, patience time.Duration) record.Call {
+func (l *load) send(ctx context.Context, r *replica, c record.Call, request rig.Call, patience time.Duration) record.Call {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	moves := c.Kind != record.Read
@@ -203,7 +204,7 @@ func (l *load) send(ctx context.Context, r *replica, c record.Call, request call
 		r.flying.Add(1)
 	}
 	c.Replica, c.Begin = r.number, l.now()
-	a, err := l.http.do(ctx, request)
+	a, err := l.http.Do(ctx, request)
 	c.End = l.now()
 	if moves {
 		r.flying.Add(-1)
@@ -214,7 +215,7 @@ func (l *load) send(ctx context.Context, r *replica, c record.Call, request call
 			c.Error = "hung up"
 		}
 	} else {
-		hear(&c, a)
+		rig.Hear(&c, a)
 	}
 	l.notes.Call(c)
 	return c

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/payrack/payrack/deployments/chaos/record"
+	"github.com/payrack/payrack/deployments/internal/rig"
 )
 
 // nemesis breaks things while the clients work, and repairs them.
@@ -75,7 +76,7 @@ func (n *nemesis) strike(ctx context.Context, killing bool) bool {
 		}
 		return n.killDatabase(ctx, r)
 	case choice < 70:
-		n.stop(ctx, r, r.child.pid(), "core")
+		n.stop(ctx, r, r.child.PID(), "core")
 	case choice < 78:
 		if all := r.plugins(); len(all) > 0 {
 			n.stop(ctx, r, all[n.rng.IntN(len(all))], "plugin")
@@ -144,7 +145,7 @@ func (n *nemesis) killCore(ctx context.Context, r *replica) {
 	// Not right when the request arrives: somewhere within what it takes.
 	pause(ctx, n.span(60*time.Millisecond))
 	flying := n.await(ctx, r)
-	r.child.kill()
+	r.child.Kill()
 	n.blow(record.Blow{Kind: record.Kill, Target: "core", Detail: fmt.Sprint("replica ", r.number), InFlight: flying}, nil)
 	after := n.span(1200 * time.Millisecond)
 	n.mending.Go(func() {
@@ -187,10 +188,10 @@ func (n *nemesis) killDatabase(ctx context.Context, r *replica) bool {
 		return false // a replica that is starting would not find it
 	}
 	flying := n.await(ctx, n.replicas...)
-	err := n.postgres.kill()
+	err := n.postgres.Kill()
 	n.blow(record.Blow{Kind: record.Kill, Target: "postgres", InFlight: flying}, err)
 	pause(ctx, n.span(1500*time.Millisecond))
-	n.trouble.add(n.postgres.start(ctx))
+	n.trouble.add(n.postgres.Start(ctx))
 	return true
 }
 
@@ -246,14 +247,14 @@ func (n *nemesis) swap(ctx context.Context, r *replica) {
 
 // activate asks a replica's admin plane to serve another release.
 func (c *cluster) activate(ctx context.Context, r *replica, provider, version string) error {
-	ctx, cancel := context.WithTimeout(ctx, controlTime)
+	ctx, cancel := context.WithTimeout(ctx, rig.ControlTime)
 	defer cancel()
-	a, err := c.http.do(ctx, call{
-		method: http.MethodPost, url: "http://" + r.admin + "/admin/v1/plugins/" + provider + "/activate", bearer: c.token,
-		body: fmt.Appendf(nil, `{"version":%q,"reason":"chaos"}`, version),
+	a, err := c.http.Do(ctx, rig.Call{
+		Method: http.MethodPost, URL: "http://" + r.admin + "/admin/v1/plugins/" + provider + "/activate", Bearer: c.token,
+		Body: fmt.Appendf(nil, `{"version":%q,"reason":"chaos"}`, version),
 	})
-	if err == nil && a.status != http.StatusOK {
-		err = errors.New(string(a.body))
+	if err == nil && a.Status != http.StatusOK {
+		err = errors.New(string(a.Body))
 	}
 	return err
 }
@@ -261,12 +262,12 @@ func (c *cluster) activate(ctx context.Context, r *replica, provider, version st
 // install makes the second releases known.
 func (c *cluster) install(ctx context.Context) error {
 	for _, name := range []string{"linepay", "ipass"} {
-		a, err := c.http.do(ctx, call{
-			method: http.MethodPost, url: "http://" + c.replicas[0].admin + "/admin/v1/plugins/releases", bearer: c.token,
-			body: fmt.Appendf(nil, `{"path":%q}`, c.next+"/payrack-provider-"+name),
+		a, err := c.http.Do(ctx, rig.Call{
+			Method: http.MethodPost, URL: "http://" + c.replicas[0].admin + "/admin/v1/plugins/releases", Bearer: c.token,
+			Body: fmt.Appendf(nil, `{"path":%q}`, c.next+"/payrack-provider-"+name),
 		})
-		if err != nil || a.status != http.StatusCreated {
-			return fmt.Errorf("install the second release of %s: %d %s, %w", name, a.status, a.body, err)
+		if err != nil || a.Status != http.StatusCreated {
+			return fmt.Errorf("install the second release of %s: %d %s, %w", name, a.Status, a.Body, err)
 		}
 	}
 	return nil
@@ -278,13 +279,13 @@ func (n *nemesis) arm(ctx context.Context) error {
 		return err
 	}
 	const money = "pay"
-	chosen := []sandboxFault{
+	chosen := []rig.Fault{
 		// A gateway takes its time, so that a blow can hit it in the middle.
 		{Fault: "delay", Operation: money, DelayMS: 120, Probability: 0.6},
 		{Fault: "delay_after_commit", Operation: money, DelayMS: 250, Probability: 0.5},
 		{Fault: "delay", Operation: "refund", DelayMS: 150, Probability: 0.6},
 	}
-	menu := []sandboxFault{
+	menu := []rig.Fault{
 		{Fault: "drop_before_commit", Operation: money, Probability: 0.06},
 		{Fault: "drop_after_commit", Operation: money, Probability: 0.2},
 		{Fault: "http_500_after_commit", Operation: money, Probability: 0.2},
@@ -312,7 +313,7 @@ func (n *nemesis) arm(ctx context.Context) error {
 	}
 	n.rng.Shuffle(len(menu), func(i, j int) { menu[i], menu[j] = menu[j], menu[i] })
 	chosen = append(chosen, menu[:2+n.rng.IntN(4)]...)
-	return n.box.arm(ctx, chosen...)
+	return n.box.Arm(ctx, chosen...)
 }
 
 // heal repairs all there is.
@@ -320,8 +321,8 @@ func (n *nemesis) heal(ctx context.Context) {
 	n.trouble.add(n.clear(ctx))
 	n.gateway.watch(nil)
 	n.gateway.set(passing)
-	if n.postgres != nil && !n.postgres.child.alive() {
-		n.trouble.add(n.postgres.start(ctx))
+	if n.postgres != nil && !n.postgres.Child.Alive() {
+		n.trouble.add(n.postgres.Start(ctx))
 	}
 	for _, r := range n.replicas {
 		if r.database != nil {

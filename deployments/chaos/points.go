@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/payrack/payrack/deployments/chaos/record"
+	"github.com/payrack/payrack/deployments/internal/rig"
 )
 
 // hitPatience is how long a point may take until it is hit, hitTries how often it is tried: on a busy machine an intent can be
@@ -59,7 +60,7 @@ func crashPoints(ctx context.Context, s settings, dir string) (err error) {
 		return err
 	}
 	c := &crashes{load: l, replica: l.replicas[0]}
-	c.replica.child.kill()
+	c.replica.child.Kill()
 	for point := range strings.SplitSeq(resolverFirst(s.points), "") {
 		for i := range s.repeats {
 			if err := c.insist(ctx, point, i); err != nil {
@@ -67,7 +68,7 @@ func crashPoints(ctx context.Context, s settings, dir string) (err error) {
 			}
 		}
 	}
-	c.replica.child.kill()
+	c.replica.child.Kill()
 	c.replica.point = ""
 	if err := errors.Join(l.clear(ctx), l.startAll(ctx)); err != nil {
 		return err
@@ -153,8 +154,8 @@ func (c *crashes) pay(ctx context.Context, s sale) record.Call {
 
 // fresh starts the replica anew, armed with a point or with none.
 func (c *crashes) fresh(ctx context.Context, point string) error {
-	if c.replica.child.alive() {
-		c.replica.child.kill()
+	if c.replica.child.Alive() {
+		c.replica.child.Kill()
 	}
 	c.replica.point = point
 	return c.startReplica(ctx, c.replica)
@@ -163,7 +164,7 @@ func (c *crashes) fresh(ctx context.Context, point string) error {
 // died waits until the replica has ended by itself.
 func (c *crashes) died(point string) error {
 	select {
-	case <-c.replica.child.ended:
+	case <-c.replica.child.Ended:
 		c.struck(point, "core")
 		return nil
 	case <-time.After(hitPatience):
@@ -209,10 +210,10 @@ func (c *crashes) inResolver(ctx context.Context, point string, s *sale) error {
 	if err := c.fresh(ctx, point); err != nil {
 		return err
 	}
-	faults := []sandboxFault{{Fault: "drop_after_commit", Operation: "pay", OrderID: s.order}}
+	faults := []rig.Fault{{Fault: "drop_after_commit", Operation: "pay", OrderID: s.order}}
 	if point == "n" {
 		// The search does not see the charge before the cancellation came.
-		faults = append(faults, sandboxFault{Fault: "search_lag", Operation: "pay", OrderID: s.order, DelayMS: searchLagMax.Milliseconds()})
+		faults = append(faults, rig.Fault{Fault: "search_lag", Operation: "pay", OrderID: s.order, DelayMS: searchLagMax.Milliseconds()})
 	}
 	if err := c.arm(ctx, faults...); err != nil {
 		return err
@@ -224,7 +225,7 @@ func (c *crashes) inResolver(ctx context.Context, point string, s *sale) error {
 	return c.died(point)
 }
 
-func (c *crashes) arm(ctx context.Context, all ...sandboxFault) error { return c.box.arm(ctx, all...) }
+func (c *crashes) arm(ctx context.Context, all ...rig.Fault) error { return c.box.Arm(ctx, all...) }
 
 // charging is the first line of the requests with which the plugins ask for money.
 var charging = regexp.MustCompile(`^POST \S*/[pP]ay(\?\S*)? HTTP/`)
@@ -234,7 +235,7 @@ func (c *crashes) onTheWire(ctx context.Context, point string, s *sale) error {
 	if err := c.fresh(ctx, ""); err != nil {
 		return err
 	}
-	core := func() { _ = c.replica.child.signal(syscall.SIGKILL) }
+	core := func() { _ = c.replica.child.Signal(syscall.SIGKILL) }
 	var mine atomic.Int64 // the connection of the request
 	var once sync.Once
 	hit := make(chan struct{})
@@ -305,12 +306,12 @@ func (c *crashes) inTheReply(ctx context.Context, s *sale) error {
 			return chunk
 		}
 		once.Do(func() {
-			time.AfterFunc(10*time.Millisecond, func() { _ = c.replica.child.signal(syscall.SIGKILL); front.drop() })
+			time.AfterFunc(10*time.Millisecond, func() { _ = c.replica.child.Signal(syscall.SIGKILL); front.drop() })
 		})
 		return chunk[:len(chunk)/2]
 	})
 	s.send(ctx, c.replica, record.Call{Client: s.number, Kind: record.Pay, Order: s.order, Provider: s.provider, Key: s.key},
-		call{method: "POST", url: "http://" + front.addr() + s.path, bearer: c.bearer, key: s.key, body: s.body}, hitPatience)
+		rig.Call{Method: "POST", URL: "http://" + front.addr() + s.path, Bearer: c.bearer, Key: s.key, Body: s.body}, hitPatience)
 	return c.died("l")
 }
 
@@ -320,7 +321,7 @@ func (c *crashes) inSwap(ctx context.Context, i int, s *sale) error {
 	if err := c.fresh(ctx, ""); err != nil {
 		return err
 	}
-	if err := c.arm(ctx, sandboxFault{Fault: "delay", Operation: "pay", OrderID: s.order, DelayMS: 400}); err != nil {
+	if err := c.arm(ctx, rig.Fault{Fault: "delay", Operation: "pay", OrderID: s.order, DelayMS: 400}); err != nil {
 		return err
 	}
 	arrived := make(chan struct{})
@@ -342,7 +343,7 @@ func (c *crashes) inSwap(ctx context.Context, i int, s *sale) error {
 	if i%2 == 1 {
 		go func() { _ = c.activate(ctx, c.replica, s.provider, c.other(i)) }() // it is cut off
 		pause(ctx, time.Duration(s.draw(300))*time.Millisecond)
-		c.replica.child.kill()
+		c.replica.child.Kill()
 		<-told
 		c.struck("o", "core")
 		return nil

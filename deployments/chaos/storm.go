@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/payrack/payrack/deployments/chaos/record"
+	"github.com/payrack/payrack/deployments/internal/rig"
 )
 
 // settlePatience is how long everything may take to settle after the last repair before the run is called stuck.
@@ -56,7 +57,7 @@ func storm(ctx context.Context, s settings, layout string, replicas int, dir str
 
 // finish waits until everything is settled and writes the report.
 func (l *load) finish(ctx context.Context, about record.About) error {
-	about.Program, about.Date, about.Seed, about.Replicas = version(ctx, l.payrack), time.Now().UTC(), l.seed, len(l.replicas)
+	about.Program, about.Date, about.Seed, about.Replicas = rig.Version(ctx, l.payrack), time.Now().UTC(), l.seed, len(l.replicas)
 	about.MaxDuration, about.LandingMax, about.SearchLagMax = maxDuration.Seconds(), landingMax.Seconds(), searchLagMax.Seconds()
 	about.SendMargin, about.FinalMargin, about.DecisionAfter = sendMargin.Seconds(), finalMargin.Seconds(), decisionAfter.Seconds()
 	about.HealedUS = time.Now().UnixMicro()
@@ -67,7 +68,7 @@ func (l *load) finish(ctx context.Context, about record.About) error {
 	about.EndedUS = time.Now().UnixMicro()
 	var r record.Report
 	for _, one := range l.replicas {
-		l.trouble.add(one.child.stop())
+		l.trouble.add(one.child.Stop())
 	}
 	if err := errors.Join(l.notes.Close(), l.collect(ctx, &r), ctx.Err()); err != nil {
 		return err
@@ -101,7 +102,7 @@ func (l *load) settled(ctx context.Context) error {
 	}
 	defer func() { _ = db.Close() }()
 	for end := time.Now().Add(settlePatience); time.Now().Before(end); pause(ctx, 500*time.Millisecond) {
-		n, err := l.openPayments(ctx, db)
+		n, err := rig.OpenPayments(ctx, db)
 		if err != nil {
 			return fmt.Errorf("count the open payments: %w", err)
 		}

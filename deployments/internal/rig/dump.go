@@ -1,11 +1,11 @@
-package main
+package rig
 
 import (
 	"context"
 	"database/sql"
 	"errors"
 	"net/http"
-	"path/filepath"
+	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 	_ "modernc.org/sqlite"             // the driver sqlite
@@ -13,8 +13,8 @@ import (
 	"github.com/payrack/payrack/deployments/chaos/record"
 )
 
-// collect reads what the verifier needs from the sandbox and from the database. The replicas have ended by then.
-func (c *cluster) collect(ctx context.Context, r *record.Report) error {
+// Collect reads what the verifier needs from the sandbox and from the database. The replicas have ended by then.
+func Collect(ctx context.Context, box *Sandbox, db *sql.DB, r *record.Report) error {
 	var ledger struct {
 		Entries []record.Entry `json:"entries"`
 	}
@@ -22,16 +22,12 @@ func (c *cluster) collect(ctx context.Context, r *record.Report) error {
 		Requests []record.Request `json:"requests"`
 	}
 	if err := errors.Join(
-		c.box.ask(ctx, http.MethodGet, "ledger", nil, &ledger), c.box.ask(ctx, http.MethodGet, "requests", nil, &requests),
+		box.Ask(ctx, http.MethodGet, "ledger", nil, &ledger), box.Ask(ctx, http.MethodGet, "requests", nil, &requests),
 	); err != nil {
 		return err
 	}
 	r.Ledger, r.Requests = ledger.Entries, requests.Requests
-	db, err := c.database()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
+	var err error
 	if r.Payments, err = rows(ctx, db, `SELECT id, environment, provider, account, order_number, currency, amount, authorized, captured, refunded,
 		refund_reserved, state, failure, version, chain FROM payment ORDER BY created_at, id`, func(s scan, p *record.Payment) error {
 		return s(&p.ID, &p.Environment, &p.Provider, &p.Account, &p.OrderNumber, &p.Currency, &p.Amount, &p.Authorized, &p.Captured, &p.Refunded,
@@ -74,16 +70,16 @@ func rows[T any](ctx context.Context, db *sql.DB, query string, read func(scan, 
 	return all, found.Err()
 }
 
-// database opens what the replicas write to, past every proxy.
-func (c *cluster) database() (*sql.DB, error) {
-	if c.postgres != nil {
-		return sql.Open("pgx", c.postgres.url(c.postgres.addr))
+// OpenDatabase opens what the replicas write to: postgres://…, or the path of a SQLite file, which is only read.
+func OpenDatabase(url string) (*sql.DB, error) {
+	if strings.HasPrefix(url, "postgres://") {
+		return sql.Open("pgx", url)
 	}
-	return sql.Open("sqlite", "file:"+filepath.Join(c.home(), "payrack.db")+"?mode=ro&_pragma=busy_timeout(5000)")
+	return sql.Open("sqlite", "file:"+url+"?mode=ro&_pragma=busy_timeout(5000)")
 }
 
-// openPayments counts the payments that are not settled yet.
-func (c *cluster) openPayments(ctx context.Context, db *sql.DB) (n int, err error) {
+// OpenPayments counts the payments that are not settled yet.
+func OpenPayments(ctx context.Context, db *sql.DB) (n int, err error) {
 	err = db.QueryRowContext(ctx, `SELECT count(*) FROM payment WHERE state IN
 		('SENDING', 'CAPTURING', 'VOIDING', 'REFUNDING', 'UNKNOWN', 'REVERSING', 'MISMATCH')`).Scan(&n)
 	return n, err

@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"context"
@@ -14,22 +14,24 @@ import (
 	"time"
 )
 
-// postgres is a PostgreSQL server of the run's own.
-type postgres struct {
-	*starter
+// Postgres is a PostgreSQL server of the run's own.
+type Postgres struct {
+	*Starter
 
 	dir, ci string
-	addr    string
+	// Addr is where it listens.
+	Addr string
 	// command is how the server was started, as it wrote it down itself.
 	command []string
 	owner   *syscall.Credential
-	child   *child
+	// Child is the server's first process.
+	Child *Child
 }
 
-// startPostgres makes a cluster with the script that the tests use, and then runs the server itself, so that it can be
+// StartPostgres makes a cluster with the script that the tests use, and then runs the server itself, so that it can be
 // killed and started again on the same files.
-func startPostgres(ctx context.Context, s *starter, dir, ci string) (*postgres, error) {
-	p := &postgres{starter: s, dir: dir, ci: ci}
+func StartPostgres(ctx context.Context, s *Starter, dir, ci string) (*Postgres, error) {
+	p := &Postgres{Starter: s, dir: dir, ci: ci}
 	if err := p.script(ctx, "start"); err != nil {
 		return nil, err
 	}
@@ -41,7 +43,7 @@ func startPostgres(ctx context.Context, s *starter, dir, ci string) (*postgres, 
 	if err != nil {
 		return nil, err
 	}
-	p.addr = u.Host
+	p.Addr = u.Host
 	opts, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.opts")) //nolint:gosec // below the harness's own folder
 	if err != nil {
 		return nil, err
@@ -63,11 +65,11 @@ func startPostgres(ctx context.Context, s *starter, dir, ci string) (*postgres, 
 	if err := gone(first); err != nil {
 		return nil, err
 	}
-	return p, p.start(ctx)
+	return p, p.Start(ctx)
 }
 
 // findOwner looks whose the files are: the server refuses to run as root.
-func (p *postgres) findOwner() error {
+func (p *Postgres) findOwner() error {
 	info, err := os.Stat(filepath.Join(p.dir, "data"))
 	if err != nil {
 		return err
@@ -82,7 +84,7 @@ func (p *postgres) findOwner() error {
 	return nil
 }
 
-func (p *postgres) mainPID() (int, error) {
+func (p *Postgres) mainPID() (int, error) {
 	raw, err := os.ReadFile(filepath.Join(p.dir, "data", "postmaster.pid"))
 	if err != nil {
 		return 0, err
@@ -91,28 +93,28 @@ func (p *postgres) mainPID() (int, error) {
 	return strconv.Atoi(strings.TrimSpace(line))
 }
 
-// url of the database through an address.
-func (p *postgres) url(addr string) string {
+// URL of the database through an address.
+func (p *Postgres) URL(addr string) string {
 	return "postgres://payrack@" + addr + "/postgres?sslmode=disable"
 }
 
-// start runs the server until it takes connections.
-func (p *postgres) start(ctx context.Context) (err error) {
-	p.child, err = p.run(ctx, spec{
-		name: "postgres", program: p.command[0], args: p.command[1:], log: filepath.Join(p.dir, "..", "postgres.log"),
-		ready: "ready to accept connections", attr: &syscall.SysProcAttr{Credential: p.owner},
+// Start runs the server until it takes connections.
+func (p *Postgres) Start(ctx context.Context) (err error) {
+	p.Child, err = p.Run(ctx, Spec{
+		Name: "postgres", Program: p.command[0], Args: p.command[1:], Log: filepath.Join(p.dir, "..", "postgres.log"),
+		Ready: "ready to accept connections", Attr: &syscall.SysProcAttr{Credential: p.owner},
 	})
 	return err
 }
 
-// kill is kill -9 of the server with all its processes. Each has a group of its own, so they are looked for.
-func (p *postgres) kill() error {
-	_ = p.child.signal(syscall.SIGSTOP) // no new ones meanwhile
-	all := childrenOf(p.child.pid())
+// Kill is kill -9 of the server with all its processes. Each has a group of its own, so they are looked for.
+func (p *Postgres) Kill() error {
+	_ = p.Child.Signal(syscall.SIGSTOP) // no new ones meanwhile
+	all := ChildrenOf(p.Child.PID())
 	for _, pid := range all {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	p.child.kill()
+	p.Child.Kill()
 	for _, pid := range all {
 		if err := gone(pid); err != nil {
 			return err
@@ -121,30 +123,31 @@ func (p *postgres) kill() error {
 	return nil
 }
 
-// signal reaches the server with all its processes.
-func (p *postgres) signal(s syscall.Signal) error {
-	err := p.child.signal(s)
-	for _, pid := range childrenOf(p.child.pid()) {
+// Signal reaches the server with all its processes.
+func (p *Postgres) Signal(s syscall.Signal) error {
+	err := p.Child.Signal(s)
+	for _, pid := range ChildrenOf(p.Child.PID()) {
 		_ = syscall.Kill(pid, s)
 	}
 	return err
 }
 
-func (p *postgres) stop() error {
-	if p.child == nil || !p.child.alive() {
+// Stop ends it in order.
+func (p *Postgres) Stop() error {
+	if p.Child == nil || !p.Child.Alive() {
 		return nil
 	}
-	_ = p.signal(syscall.SIGCONT)
-	_ = p.child.signal(syscall.SIGINT) // fast: connections are closed
+	_ = p.Signal(syscall.SIGCONT)
+	_ = p.Child.Signal(syscall.SIGINT) // fast: connections are closed
 	select {
-	case <-p.child.ended:
+	case <-p.Child.Ended:
 		return nil
-	case <-time.After(endPatience):
-		return p.kill()
+	case <-time.After(EndPatience):
+		return p.Kill()
 	}
 }
 
-func (p *postgres) script(ctx context.Context, word string) error {
+func (p *Postgres) script(ctx context.Context, word string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(p.ci, "postgres.sh"), word) //nolint:gosec // the script of the project
 	cmd.Env = append(os.Environ(), "PAYRACK_POSTGRES_DIR="+p.dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -153,8 +156,8 @@ func (p *postgres) script(ctx context.Context, word string) error {
 	return nil
 }
 
-// childrenOf are the processes that a process started.
-func childrenOf(pid int) []int {
+// ChildrenOf are the processes that a process started.
+func ChildrenOf(pid int) []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -189,7 +192,7 @@ func parentOf(pid int) int {
 
 // gone waits until a process has ended.
 func gone(pid int) error {
-	for end := time.Now().Add(endPatience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(EndPatience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) || zombie(pid) {
 			return nil
 		}

@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"net/http"
@@ -7,28 +7,28 @@ import (
 	"github.com/payrack/payrack/deployments/chaos/record"
 )
 
-// hear reads an answer as a till does that believes every word of it.
-func hear(c *record.Call, a answer) {
-	c.Status, c.Payment = a.status, a.payment
-	c.Code, c.State = a.member("code"), a.member("state")
+// Hear reads an answer as a till does that believes every word of it.
+func Hear(c *record.Call, a Answer) {
+	c.Status, c.Payment = a.Status, a.Payment
+	c.Code, c.State = a.Member("code"), a.Member("state")
 	if c.Payment == "" {
-		c.Payment = a.member("payment_id")
+		c.Payment = a.Member("payment_id")
 	}
 	if c.State == "" {
-		c.State = a.member("status")
+		c.State = a.Member("status")
 	}
 	switch {
 	case c.Kind == record.Read:
-		if a.status == http.StatusOK {
-			c.Payment, c.Told = a.member("id"), promise(c.State, a.member("failure"))
+		if a.Status == http.StatusOK {
+			c.Payment, c.Told = a.Member("id"), promise(c.State, a.Member("failure"))
 		}
-	case a.status == http.StatusGatewayTimeout:
+	case a.Status == http.StatusGatewayTimeout:
 		c.State, c.Told = "", record.Pending
-	case a.status == http.StatusAccepted:
+	case a.Status == http.StatusAccepted:
 		if c.Told = promise(c.State, ""); c.Kind == record.Refund || c.Told != record.NotPaid {
 			c.Told = record.Pending
 		}
-	case a.status == http.StatusServiceUnavailable, a.status == http.StatusTooManyRequests, a.status == http.StatusInternalServerError:
+	case a.Status == http.StatusServiceUnavailable, a.Status == http.StatusTooManyRequests, a.Status == http.StatusInternalServerError:
 	case c.Kind == record.Refund:
 		hearRefund(c)
 	default:
@@ -57,23 +57,23 @@ func hearRefund(c *record.Call) {
 	}
 }
 
-func hearPayment(c *record.Call, a answer) {
-	code := a.member("returnCode") + a.member("return_code")
+func hearPayment(c *record.Call, a Answer) {
+	code := a.Member("returnCode") + a.Member("return_code")
 	if c.Code == "" {
 		c.Code = code
 	}
 	switch {
-	case c.Kind == record.Cancel && a.status == http.StatusOK:
+	case c.Kind == record.Cancel && a.Status == http.StatusOK:
 		// The payment was not made, or it was undone: either way nothing of it stays.
 		c.Told = record.NotPaid
 		if code != "" && code != "0000" && c.State == "" {
 			c.Told = record.Refused // the provider would not undo it
 		}
-	case a.status == http.StatusCreated:
-		c.Told = promise(c.State, a.member("failure"))
-	case a.status == http.StatusPaymentRequired, c.Code == "not_charged":
+	case a.Status == http.StatusCreated:
+		c.Told = promise(c.State, a.Member("failure"))
+	case a.Status == http.StatusPaymentRequired, c.Code == "not_charged":
 		c.Told = record.NotPaid
-	case a.status != http.StatusOK:
+	case a.Status != http.StatusOK:
 		if !again(c.Code) {
 			c.Told = record.Refused
 		}
@@ -81,7 +81,7 @@ func hearPayment(c *record.Call, a answer) {
 		c.Told = record.Paid
 	case c.State != "":
 		c.Told = promise(c.State, "")
-	case a.member("message_from") == "OMNI":
+	case a.Member("message_from") == "OMNI":
 		c.Told = record.Refused // the order number belongs to another payment
 	default:
 		c.Told = record.NotPaid
