@@ -89,7 +89,7 @@ type Plugins struct {
 	Gates Gates `koanf:"gates"`
 	// Exchanges are the recorded calls that plugin diff replays.
 	Exchanges Exchanges `koanf:"exchanges"`
-	// FleetInterval is how often a replica looks for what the others ordered, beside being told.
+	// FleetInterval is how often a replica looks for what the others ordered, beside being told, and says that it lives.
 	FleetInterval Duration `koanf:"fleet_interval"`
 }
 

@@ -26,10 +26,11 @@ const (
 	leastShare = 0.000_001
 	mostTimes  = 100
 
-	longestBake      = 7 * 24 * time.Hour
-	longestPrepare   = 15 * time.Minute
-	longestKept      = 365 * 24 * time.Hour
-	longestFleetLook = time.Minute
+	longestBake    = 7 * 24 * time.Hour
+	longestPrepare = 15 * time.Minute
+	longestKept    = 365 * 24 * time.Hour
+	// longestFleetLook is well below the time after which a replica counts as dead: each look is its sign of life.
+	longestFleetLook = 10 * time.Second
 )
 
 // SignaturesDemanded reports whether only signed binaries may be installed: always in production.

@@ -41,13 +41,23 @@ func TestReleaseMistakes(t *testing.T) {
 		"gates: {slower: 300}":                "plugins.gates.slower: has no unit",
 		"gates: {min_calls: 0}":               "plugins.gates.min_calls: is less than 1",
 		"gates: {memory_more: 1KiB}":          "plugins.gates.memory_more: is not between 1MiB and 64GiB",
-		"fleet_interval: 1h":                  "plugins.fleet_interval: is not between 100ms and 1m",
+		"fleet_interval: 11s":                 "plugins.fleet_interval: is not between 100ms and 10s",
 		"limits: {linepay: {breaker: maybe}}": "plugins.limits: has a breaker under linepay that is neither true nor false",
 	} {
 		_, err := configs.Load(configs.Sources{File: write(t, "plugins: {"+yaml+"}")})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", yaml, err, want)
 		}
+	}
+}
+
+// A replica that looks seldom counts as dead in between, and then nobody waits until it has a release ready. A look may come
+// a fifth later than the interval says.
+func TestAReplicaNeverLooksDead(t *testing.T) {
+	t.Parallel()
+	seldom := release.LiveFor * 5 / 6
+	if _, err := configs.Load(configs.Sources{File: write(t, "plugins: {fleet_interval: "+seldom.String()+"}")}); err == nil {
+		t.Errorf("%s between two signs of life is allowed, and a replica is dead after %s", seldom, release.LiveFor)
 	}
 }
 

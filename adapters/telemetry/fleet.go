@@ -96,7 +96,7 @@ func (f *Fleet) Route(ctx context.Context, c release.Channel, releases []release
 	}
 	f.generation.WithLabelValues(c.Name).Set(float64(c.Generation))
 	weight := 0
-	if c.Phase == release.InCanary {
+	if c.Shares() {
 		weight = c.Weight
 	}
 	f.weight.WithLabelValues(c.Name).Set(float64(weight))

@@ -201,7 +201,7 @@ func (p *Platform) runtime(name string) adminapi.Runtime {
 	r := adminapi.Runtime{Phase: all[i].Phase, Detail: all[i].Detail}
 	switch r.Phase {
 	case "quarantined":
-		r.Remedy = "it is not started again by itself: activate a release, the same one or another"
+		r.Remedy = "it is tried again about once a minute: roll back or activate another release, or the same one once its trouble is over"
 	case "restarting":
 		r.Remedy = "it is being started again; too many crashes put it into quarantine"
 	case "idle":

@@ -168,9 +168,7 @@ func (p *Platform) activateFirst(ctx context.Context, r release.Release, reason 
 		if err != nil {
 			return fmt.Errorf("read the installed plugins: %w", err)
 		}
-		if slices.ContainsFunc(all, func(s inbound.PluginStatus) bool {
-			return s.Name == r.Name && (s.Channel.Stable != "" || s.Channel.Candidate != "")
-		}) {
+		if slices.ContainsFunc(all, func(s inbound.PluginStatus) bool { return s.Name == r.Name && begun(s.Channel) }) {
 			return nil
 		}
 		err = p.activate(ctx, r, reason)
@@ -184,6 +182,10 @@ func (p *Platform) activateFirst(ctx context.Context, r release.Release, reason 
 		}
 	}
 }
+
+// begun reports whether a provider's first release was chosen. Where what served was revoked and nothing took its place, a
+// start chooses nothing either: that is for an operator.
+func begun(c release.Channel) bool { return c.Stable != "" || c.Candidate != "" || c.Since > 0 }
 
 // leaveOut tells of a file that cannot be used; the others go on.
 func (p *Platform) leaveOut(ctx context.Context, path string, err error) error {

@@ -74,3 +74,29 @@ func TestServedElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// A file in plugins.dir is activated by itself only where nothing ever served: not after a revocation.
+func TestTheFirstReleaseIsChosenOnce(t *testing.T) {
+	t.Parallel()
+	at := release.By{At: time.Unix(1, 0)}
+	c, apply := release.Channel{Name: "linepay", Enabled: true}, func(c release.Channel, e release.Event) release.Channel {
+		next, err := release.Apply(c, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return next
+	}
+	c = apply(c, release.Noted{By: at, What: "installed", Version: "1.0.0"})
+	c = apply(c, release.Refused{By: at, Version: "1.0.0"})
+	if begun(c) {
+		t.Errorf("a first start that was refused counts: %+v", c)
+	}
+	c = apply(c, release.Prepare{By: at, Version: "1.0.0", Goal: release.ToServe})
+	if !begun(c) {
+		t.Error("another replica is choosing one")
+	}
+	c = apply(apply(c, release.Ready{By: at}), release.Revoke{By: at, Version: "1.0.0"})
+	if c.Stable != "" || c.Candidate != "" || !begun(c) {
+		t.Errorf("after a revocation: %+v", c)
+	}
+}

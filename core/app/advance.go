@@ -72,7 +72,7 @@ func (a *App) due(ctx context.Context, c release.Channel) (e release.Event, evid
 		return nil, "", err
 	}
 	live := muster(reports, c.Name)
-	if breach, broken := a.onTrial(c, live); broken {
+	if breach, broken := a.fails(c, live); broken {
 		breach = clip(breach)
 		now.Reason = "a limit was broken: " + breach
 		return release.Rollback{
@@ -145,6 +145,33 @@ func cold(c release.Channel, live []release.Report) bool {
 		_, refused := r.Refused[c.Previous]
 		return !r.HasReady(c.Previous) && !refused
 	})
+}
+
+// fails says why the trial of a release has to end, if it has to. What is being brought back already is only waited for: the
+// calls that ended the trial are still in the reports then.
+func (a *App) fails(c release.Channel, live []release.Report) (string, bool) {
+	if c.Goal == release.ToRollBack {
+		return "", false
+	}
+	if why := barred(c, live); why != "" {
+		return why, true
+	}
+	return a.onTrial(c, live)
+}
+
+// barred says that a replica cannot start the release on trial and has never routed to it, as one that started anew: it
+// goes without any release, and the other one stands ready there.
+func barred(c release.Channel, live []release.Report) string {
+	watched, against := trial(c)
+	if watched == "" || c.Phase == release.Preparing {
+		return ""
+	}
+	for _, r := range live {
+		if why, no := r.Refused[watched]; no && r.Generation < c.Since && r.HasReady(against) {
+			return "replica " + r.Replica + " cannot start " + watched + ": " + why
+		}
+	}
+	return ""
 }
 
 // onTrial holds the release on trial against the other one, with what all live replicas counted.

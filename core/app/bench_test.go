@@ -34,7 +34,7 @@ type bench struct {
 	routes   int
 }
 
-func (b *bench) Describe(_ context.Context, path string) (release.Release, error) {
+func (b *bench) Describe(_ context.Context, path, _ string) (release.Release, error) {
 	name, version, _ := strings.Cut(path, "@")
 	return release.Release{Name: name, Version: version, SHA256: "sha-" + version, Path: path, Size: 1}, nil
 }

@@ -186,6 +186,12 @@ func (a channels) order(ctx context.Context, o order) (release.Activation, error
 	if prepare, ok := e.(release.Prepare); ok && next.Generation != c.Generation {
 		return a.prepare(ctx, c, r, prepare, o)
 	}
+	if o.goal == release.ToServe && c.Stable == r.Version {
+		// It serves already, or it should: one that is down here is tried now, and the order is no success while it stays down.
+		if err := a.startNow(ctx, a.fleet.line(o.name), r); err != nil {
+			return release.Activation{}, err
+		}
+	}
 	return a.fulfil(ctx, c, e, o.version)
 }
 

@@ -35,8 +35,23 @@ func (a *App) channel(ctx context.Context, name string) (release.Channel, error)
 }
 
 // save applies an event to a channel and makes it durable with its journal entry. An order that is fulfilled already saves
-// nothing.
+// nothing. What only wrote into the journal meanwhile, such as a contradiction that was found, does not overtake an order.
 func (a *App) save(ctx context.Context, c release.Channel, e release.Event, evidence string) (release.Channel, error) {
+	for range noteTries {
+		next, err := a.saveOnce(ctx, c, e, evidence)
+		if fault.CodeOf(err) != "generation_moved" {
+			return next, err
+		}
+		moved, unread := a.channel(ctx, c.Name)
+		if unread != nil || !c.OnlyNoted(moved) {
+			return c, err
+		}
+		c = moved
+	}
+	return a.saveOnce(ctx, c, e, evidence)
+}
+
+func (a *App) saveOnce(ctx context.Context, c release.Channel, e release.Event, evidence string) (release.Channel, error) {
 	next, err := release.Apply(c, e)
 	if err != nil || next.Generation == c.Generation {
 		return next, err

@@ -193,7 +193,7 @@ func (a *App) contradicted(ctx context.Context, k check, now payment.Record, s p
 	// What cannot be written here is in the report of this replica, too.
 	_ = a.note(ctx, p.Provider, release.Noted{
 		By: release.By{At: a.Clock.Now(), Actor: systemActor, Reason: "the check by the other release"}, What: "contradicted",
-		Version: k.watched, Text: "payment " + string(p.ID) + ": " + words,
+		Version: k.watched, Text: clip("payment " + string(p.ID) + ": " + words),
 	})
 	a.glance(ctx, k.line)
 	if p.State == payment.Failed && charged(p, s) {

@@ -233,7 +233,7 @@ func (i *ids) New() string { return fmt.Sprintf("id-%08d", i.n.Add(1)) }
 
 type noRuntime struct{}
 
-func (noRuntime) Describe(context.Context, string) (release.Release, error) {
+func (noRuntime) Describe(context.Context, string, string) (release.Release, error) {
 	return release.Release{}, errors.New("no plugins here")
 }
 

@@ -393,9 +393,9 @@ func refusalText(err error) string {
 // refusedWith is a refusal from its text.
 func refusedWith(text string) error {
 	code, words, ok := strings.Cut(text, ": ")
-	if _, after, of := strings.Cut(text, " says "); of {
+	if who, after, of := strings.Cut(text, " says "); of && strings.HasPrefix(text, "replica ") {
 		if c, w, cut := strings.Cut(after, ": "); cut {
-			return fault.New(fault.Invalid, c, "a replica refused it, and the traffic stays where it was: "+w)
+			return fault.New(fault.Invalid, c, who+" refused it, and the traffic stays where it was: "+w)
 		}
 	}
 	if !ok {

@@ -50,7 +50,7 @@ func TestOneReplicaThatRefusesKeepsTheTrafficWhereItIs(t *testing.T) {
 	y.activate(y.replicas[0], "1.0.0")
 	y.replicas[2].will("1.1.0", crashes(), nil)
 	_, err := y.replicas[0].Channels().Activate(t.Context(), inbound.ActivatePlugin{Name: "till", Version: "1.1.0", Actor: "ops"})
-	if fault.CodeOf(err) != "start_crashed" || fault.KindOf(err) != fault.Invalid {
+	if fault.CodeOf(err) != "start_crashed" || fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "replica r3 refused it") {
 		t.Errorf("%v", err)
 	}
 	if c := y.channel(); c.Stable != "1.0.0" || c.Candidate != "" || c.Phase != release.Idle {

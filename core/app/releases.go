@@ -135,7 +135,7 @@ func (a releases) signer(ctx context.Context, artifact outbound.Artifact, known 
 
 // asked lets the binary say who it is. What runs must be what was judged.
 func (a releases) asked(ctx context.Context, artifact outbound.Artifact) (release.Release, error) {
-	r, err := a.Runtime.Describe(ctx, artifact.Path)
+	r, err := a.Runtime.Describe(ctx, artifact.Path, artifact.SHA256)
 	if err == nil && artifact.SHA256 != "" && r.SHA256 != artifact.SHA256 {
 		return r, fault.New(fault.Invalid, "digest_mismatch",
 			"the binary was changed while it was being installed: its signature was judged on other bytes; install it again from where nobody writes")

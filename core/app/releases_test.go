@@ -23,7 +23,9 @@ type shelfOf struct {
 	kept  int
 }
 
-func (s *shelfOf) Describe(context.Context, string) (release.Release, error) { return s.found, nil }
+func (s *shelfOf) Describe(context.Context, string, string) (release.Release, error) {
+	return s.found, nil
+}
 
 func (s *shelfOf) Keep(_ context.Context, r release.Release) (release.Release, error) {
 	s.kept++
@@ -239,9 +241,9 @@ type curious struct {
 	described []string
 }
 
-func (c *curious) Describe(ctx context.Context, path string) (release.Release, error) {
+func (c *curious) Describe(ctx context.Context, path, sha256 string) (release.Release, error) {
 	c.described = append(c.described, path)
-	return c.bench.Describe(ctx, path)
+	return c.bench.Describe(ctx, path, sha256)
 }
 
 func TestInstallKnowsWhereItCameFromAndWhoSignedIt(t *testing.T) {

@@ -85,7 +85,7 @@ func (a *App) breach(provider, version, evidence string) {
 	y := l.tally(version)
 	y.Breaches++
 	if y.Evidence == "" {
-		y.Evidence = evidence
+		y.Evidence = clip(evidence) // a plugin may have made up the words, and every report carries them
 	}
 	a.mind(l, version, true)
 }

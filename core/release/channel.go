@@ -2,6 +2,7 @@ package release
 
 import (
 	"hash/fnv"
+	"reflect"
 	"slices"
 	"time"
 
@@ -77,6 +78,17 @@ type Channel struct {
 
 // Stream names the channel's journal.
 func (c Channel) Stream() string { return "plugin/" + c.Name }
+
+// OnlyNoted reports whether the channel says the same in a later generation: what came between was written into its
+// journal and changed nothing else.
+func (c Channel) OnlyNoted(later Channel) bool {
+	c.Generation, c.Events, c.Chain = later.Generation, later.Events, later.Chain
+	c.UpdatedAt, c.UpdatedBy, c.Reason = later.UpdatedAt, later.UpdatedBy, later.Reason
+	same := slices.Equal(c.Stores, later.Stores) && c.Until.Equal(later.Until) && c.BakesUntil.Equal(later.BakesUntil)
+	c.Stores, c.Until, c.BakesUntil = nil, time.Time{}, time.Time{}
+	later.Stores, later.Until, later.BakesUntil = nil, time.Time{}, time.Time{}
+	return same && reflect.DeepEqual(c, later)
+}
 
 // shares is the number of parts into which payments are divided.
 const shares = 10_000

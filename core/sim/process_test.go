@@ -192,7 +192,7 @@ func (noSigner) Keys(context.Context) ([]byte, error) { return nil, nil }
 
 type noRuntime struct{}
 
-func (noRuntime) Describe(context.Context, string) (release.Release, error) {
+func (noRuntime) Describe(context.Context, string, string) (release.Release, error) {
 	return release.Release{}, errors.New("no plugins here")
 }
 

@@ -68,6 +68,13 @@ func (s *Slot) Reconfigure(ctx context.Context, settings []byte) error {
 		return err
 	}
 	defer lease.Close()
+	if lease.instance.process.lacks(settings) != "" {
+		// What the process may do was fixed when it was started: another one is started beside it.
+		release := lease.Release()
+		lease.Close()
+		_, err := s.prepare(ctx, release, settings, true)
+		return err
+	}
 	l := s.lockedLine(lease.instance.release.SHA256)
 	defer l.pass()
 	s.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -23,6 +24,12 @@ const maxInfo = 4 << 20
 // limit on what they print. The digest is lower case hex. No socket, no settings and no secret are
 // involved. Its error is a *Refused.
 func (h *Host) Describe(ctx context.Context, path string) (info Info, digest string, err error) {
+	return h.DescribeOnly(ctx, path, "")
+}
+
+// DescribeOnly is Describe of the bytes with that digest: others are not run, which is CodeDigestMismatch. An empty digest
+// is any.
+func (h *Host) DescribeOnly(ctx context.Context, path, wanted string) (info Info, digest string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, h.options.DescribeTimeout)
 	defer cancel()
 	img, err := loadImage(path, h.dir, h.options.AllowDynamic)
@@ -30,6 +37,9 @@ func (h *Host) Describe(ctx context.Context, path string) (info Info, digest str
 		return Info{}, "", unreadable(path, err)
 	}
 	defer img.release()
+	if wanted != "" && !img.matches(strings.ToLower(wanted)) {
+		return Info{}, "", otherBytes(path, img.digest, wanted)
+	}
 	out, err := h.runInfo(ctx, img)
 	if err != nil {
 		return Info{}, "", err
@@ -42,6 +52,12 @@ func (h *Host) Describe(ctx context.Context, path string) (info Info, digest str
 		return Info{}, "", &Refused{Code: CodeInfoMismatch, Message: "the plugin's description is not acceptable: " + oneLine(err), cause: err}
 	}
 	return info, img.digest, nil
+}
+
+// otherBytes is the refusal of a file that is not the one that was installed, or looked at before.
+func otherBytes(path, digest, wanted string) *Refused {
+	return refuse(CodeDigestMismatch, "%s has the digest %s, and the release has %.80q; the file was changed, and was not run: install it again",
+		path, digest, wanted)
 }
 
 // unreadable says what is wrong with a file that was never started.

@@ -321,3 +321,19 @@ func TestDescribeOfStrangers(t *testing.T) {
 		t.Error("/bin/true was described")
 	}
 }
+
+// Bytes that nobody vouched for are not run, not even to ask them who they are.
+func TestOtherBytesAreNotRun(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, func(o *host.Options) { o.DescribeTimeout = 500 * time.Millisecond })
+	silent := release(t, role{Version: "2.0.0", Behaviour: "silent"}) // whoever runs it waits for ever
+	_, _, err := h.DescribeOnly(t.Context(), silent.Path, strings.Repeat("0", 64))
+	var refused *host.Refused
+	if !errors.As(err, &refused) || refused.Code != host.CodeDigestMismatch || !strings.Contains(err.Error(), silent.SHA256) {
+		t.Errorf("%v", err)
+	}
+	good := release(t, role{Version: "2.0.0"})
+	if _, digest, err := h.DescribeOnly(t.Context(), good.Path, good.SHA256); err != nil || digest != good.SHA256 {
+		t.Errorf("%s, %v", digest, err)
+	}
+}

@@ -167,9 +167,9 @@ func (l *line) renew(ctx context.Context, r Release, settings []byte) (*instance
 		return nil, unreadable(r.Path, err)
 	}
 	if !img.matches(r.SHA256) {
+		digest := img.digest
 		img.release()
-		return nil, refuse(CodeDigestMismatch, "%s has the digest %s, and the installed release has %.80q; the file was changed: install it again",
-			r.Path, img.digest, r.SHA256)
+		return nil, otherBytes(r.Path, digest, r.SHA256)
 	}
 	d := desired{release: r, settings: settings, revision: 1, image: img}
 	life, generation := l.begin()

@@ -12,12 +12,16 @@ import (
 // missesToKill is how many pings in a row a plugin may miss.
 const missesToKill = 3
 
+// renewalPause is how long after a process could not be replaced the next try begins.
+const renewalPause = time.Minute
+
 // watch pings an instance. At the first miss no new call goes to it; at the third it is killed, because a hanging
 // process ends in no other way. One that drains is left to its drain deadline.
 func (l *line) watch(in *instance) {
 	ticker := time.NewTicker(l.slot.host.options.PingEvery)
 	defer ticker.Stop()
 	l.slot.host.sample(in)
+	var renewal time.Time
 	for misses := 0; ; {
 		select {
 		case <-in.process.exited:
@@ -27,6 +31,10 @@ func (l *line) watch(in *instance) {
 		if in.planned.Load() {
 			misses = 0
 			continue
+		}
+		if why := in.process.outdated(); why != "" && time.Since(renewal) > renewalPause {
+			renewal = time.Now()
+			l.slot.host.background(func() { l.replace(in, why) })
 		}
 		ready, err := l.slot.ping(in)
 		switch {
@@ -47,6 +55,36 @@ func (l *line) watch(in *instance) {
 			l.slot.wake()
 		}
 		l.slot.host.sample(in)
+	}
+}
+
+// replace starts the release of an instance anew, beside it, because what it was started with is out of date. An order
+// that comes in between wins.
+func (l *line) replace(in *instance, why string) {
+	s := l.slot
+	if err := s.awaitDrains(in.life); err != nil {
+		return // the watch asks again
+	}
+	l.turn.Lock()
+	defer l.pass()
+	s.mu.Lock()
+	if l.phase != phaseServing || l.desired == nil || l.current.Load() != in {
+		s.mu.Unlock()
+		return
+	}
+	ctx, generation, d := l.ctx, l.generation, *l.desired
+	d.image.retain() // an order may replace it meanwhile
+	s.mu.Unlock()
+	defer d.image.release()
+
+	in.log.LogAttrs(ctx, slog.LevelWarn, "plugin process is replaced by a new one", slog.String("reason", why), slog.Int("pid", in.process.pid))
+	next, refused := l.start(ctx, d)
+	switch {
+	case refused != nil:
+		in.log.LogAttrs(ctx, slog.LevelError, "plugin process could not be replaced and goes on as it is; it is tried again in a minute",
+			slog.String("reason", why), slog.String("error", refused.Error()))
+	case !l.publish(next, generation, nil): //nolint:contextcheck // an instance outlives the order to start it
+		next.stop(0)
 	}
 }
 

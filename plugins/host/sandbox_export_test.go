@@ -58,6 +58,11 @@ func Starter(t testing.TB, h *Host, path string, args ...string) func() {
 	}
 }
 
+// Replace is what the watch of an instance orders when what it was started with is out of date.
+func Replace(s *Slot, l *Lease, why string) {
+	s.line(l.instance.release.SHA256).replace(l.instance, why)
+}
+
 // Outdated is outdated of a process that was granted the file as it is now, after change.
 func Outdated(t *testing.T, path string, change func()) string {
 	t.Helper()

@@ -112,8 +112,9 @@ type Artifacts interface {
 // serve.
 type Runtime interface {
 	// Describe reads what a binary says about itself: name, version, digest and size. fault.Invalid if it
-	// is no provider plugin.
-	Describe(ctx context.Context, path string) (release.Release, error)
+	// is no provider plugin. Bytes with another digest than sha256 are not run: fault.Invalid code digest_mismatch. An empty
+	// sha256 is any.
+	Describe(ctx context.Context, path, sha256 string) (release.Release, error)
 
 	// Keep copies the binary into the store of releases and returns the row with its new path. The copy
 	// has the digest of r, or it fails with fault.Invalid code digest_mismatch.

@@ -192,7 +192,7 @@ func lostBinary(err error) error {
 		return err
 	}
 	return fault.Wrap(fault.Invalid, "digest_mismatch",
-		"The stored binary of the release is not the one that was installed ("+f.Message+"): install it again.", err)
+		"The stored binary of the release is not the one that was installed ("+f.Message+"): install it again, through the replica that lacks it where that is another one.", err)
 }
 
 // refused answers 422 for what a release itself is refused for: repeating the request does not help, and the

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -116,8 +118,9 @@ func (a *api) receive(body io.Reader) (path string, err error) {
 		if err := os.MkdirAll(a.UploadDir, 0o700); err != nil {
 			return "", fmt.Errorf("make the folder of uploads: %w", err)
 		}
+		a.sweepUploads()
 	}
-	file, err := os.CreateTemp(a.UploadDir, "upload-*")
+	file, err := os.CreateTemp(a.UploadDir, uploadPrefix+"*")
 	if err != nil {
 		return "", fmt.Errorf("make a file for an upload: %w", err)
 	}
@@ -127,6 +130,26 @@ func (a *api) receive(body io.Reader) (path string, err error) {
 		return "", fmt.Errorf("receive an upload: %w", err)
 	}
 	return file.Name(), nil
+}
+
+const (
+	uploadPrefix = "upload-"
+	// uploadGone is longer than the longest upload takes: what is older was left by a process that was killed.
+	uploadGone = 2 * (uploadFor + installFor)
+)
+
+// sweepUploads removes what killed processes left: each may be half a gigabyte.
+func (a *api) sweepUploads() {
+	entries, err := os.ReadDir(a.UploadDir)
+	if err != nil {
+		return // what cannot be listed is no reason to take no upload
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && strings.HasPrefix(e.Name(), uploadPrefix) && time.Since(info.ModTime()) > uploadGone {
+			_ = os.Remove(filepath.Join(a.UploadDir, e.Name()))
+		}
+	}
 }
 
 // cutUpload is the answer to a body that did not arrive whole. The rest of it is no request, so the connection ends.

@@ -3,11 +3,13 @@ package adminapi_test
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -203,5 +205,25 @@ func TestUploadsAreBounded(t *testing.T) {
 	}
 	if got := strconv.Itoa(len(p.rack.installed)); got != "1" {
 		t.Errorf("%s installed", got)
+	}
+}
+
+// What a killed process left of an upload goes with the next one; what another process receives now stays.
+func TestLeftUploadsAreRemoved(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t, nil)
+	for name, age := range map[string]time.Duration{"upload-old": time.Hour, "upload-new": time.Minute, "notes": time.Hour} {
+		path := filepath.Join(p.uploads, name)
+		then := time.Now().Add(-age)
+		if err := errors.Join(os.WriteFile(path, []byte("x"), 0o600), os.Chtimes(path, then, then)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w := p.upload(strings.NewReader("x"), nil); w.Code != 201 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	entries, err := os.ReadDir(p.uploads)
+	if err != nil || len(entries) != 2 || entries[0].Name() != "notes" || entries[1].Name() != "upload-new" {
+		t.Errorf("%v, %v", entries, err)
 	}
 }

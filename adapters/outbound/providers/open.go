@@ -36,7 +36,7 @@ func (p *Providers) Open(ctx context.Context, r outbound.Route) (outbound.Sessio
 			break
 		}
 	}
-	return nil, p.unavailable(ctx, t, err)
+	return nil, p.unavailable(ctx, t, r, err)
 }
 
 // admits reports whether the provider takes this payment at all now. It is asked before anything is recorded.
@@ -85,7 +85,8 @@ func (l *lane) open(ctx context.Context, now *routing, r outbound.Route) (*sessi
 
 // standIns are the releases that may take a payment whose own cannot: the stable one for a candidate, the one before
 // while it is kept warm, and for a payment that exists every other one, because any release continues any payment. A
-// new payment never goes to a candidate that it was not picked for.
+// new payment never goes to a candidate that it was not picked for, and nothing goes to one that is only being prepared:
+// some other replica may not be able to start it.
 func (r *routing) standIns(picked *routed, existing bool) []*routed {
 	if len(r.releases) < 2 {
 		return nil
@@ -94,7 +95,8 @@ func (r *routing) standIns(picked *routed, existing bool) []*routed {
 	for i := range r.releases {
 		o := &r.releases[i]
 		trusted := o.version == r.channel.Stable || o.version == r.channel.Previous && r.channel.Phase == release.Baking
-		if o != picked && (existing || trusted) {
+		waits := o.version == r.channel.Candidate && !r.channel.Shares()
+		if o != picked && !waits && (existing || trusted) {
 			out = append(out, o)
 		}
 	}
@@ -131,8 +133,12 @@ const (
 	retryWhenOff = 30 * time.Second
 )
 
-func (p *Providers) unavailable(ctx context.Context, t served, cause error) error {
-	p.log.LogAttrs(ctx, slog.LevelWarn, "provider cannot take a call",
+func (p *Providers) unavailable(ctx context.Context, t served, r outbound.Route, cause error) error {
+	level := slog.LevelWarn
+	if r.Version != "" {
+		level = slog.LevelDebug // a release of the past was asked for its opinion, and is not kept ready any more
+	}
+	p.log.LogAttrs(ctx, level, "provider cannot take a call",
 		slog.String("provider", t.Provider), slog.String("payment_type", t.Name), slog.String("reason", cause.Error()))
 	return refused("the provider of "+t.Name+" cannot take a call now; nothing was sent, so the same request may be repeated in a few seconds",
 		retryAfter, cause)

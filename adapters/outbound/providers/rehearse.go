@@ -35,7 +35,7 @@ func (r rehearser) Rehearse(ctx context.Context, version release.Release, ids []
 		settings = json.RawMessage("{}")
 	}
 	stage, err := r.providers.host.Rehearse(ctx, host.Release{
-		Name: version.Name, Version: version.Version, Path: version.Path, SHA256: version.SHA256,
+		Name: version.Name, Version: version.Version, Path: r.providers.pathOf(version), SHA256: version.SHA256,
 	}, settings)
 	if err != nil {
 		return nil, refusal(err)

@@ -25,7 +25,7 @@ func (p *Providers) Route(_ context.Context, c release.Channel, releases []relea
 	}
 	if stable := next.find(c.Stable); stable != nil {
 		var also []string
-		if candidate := next.find(c.Candidate); candidate != nil && c.Phase == release.InCanary {
+		if candidate := next.find(c.Candidate); candidate != nil && c.Shares() {
 			also = append(also, candidate.digest)
 		}
 		if err := l.slot.SetDefault(stable.digest, also...); err != nil {
@@ -53,7 +53,7 @@ func (p *Providers) routingOf(l *lane, c release.Channel, releases []release.Rel
 		}
 		d := p.claimed(c.Name, row.SHA256)
 		ready := d != nil && (l.slot.Ready(row.SHA256) || before.has(row.SHA256) && l.standing(row.SHA256))
-		serves := version == c.Stable || version == c.Candidate && c.Phase == release.InCanary
+		serves := version == c.Stable || version == c.Candidate && c.Shares()
 		switch {
 		case ready:
 			next.releases = append(next.releases, routed{version, row.SHA256, d})

@@ -323,6 +323,48 @@ func TestACandidateIsNoStandIn(t *testing.T) {
 	}
 }
 
+// While a release is being prepared nothing meets it, not even a follow-up whose own release is gone for a moment.
+func TestNothingMeetsWhatIsBeingPrepared(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t, func(o *host.Options) { o.CrashLimit = 1 })
+	one, two := binary(t, version("1.0.0")), binary(t, version("2.0.0"))
+	p.prepare(t, one, two)
+	c := canaryOf(one, two, 100)
+	c.Phase, c.Goal = release.Preparing, release.ToCanary
+	p.route(t, c, one, two)
+	pid := p.process(t, "1.0.0").PID
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end is seen", func() bool { return p.process(t, "1.0.0").PID != pid })
+	for _, existing := range []bool{false, true} {
+		s, err := p.Open(t.Context(), outbound.Route{Type: "ALPHA_PAY", Payment: "P", Existing: existing})
+		if err == nil {
+			t.Errorf("existing %t: meets %s", existing, s.Type().Version)
+			s.Close()
+		} else if fault.CodeOf(err) != "provider_unavailable" {
+			t.Errorf("existing %t: %v", existing, err)
+		}
+	}
+}
+
+// A candidate that is being promoted serves its share, and is shown so.
+func TestACandidateServesWhileItIsPromoted(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	one, two := binary(t, version("1.0.0")), binary(t, version("2.0.0"))
+	p.prepare(t, one, two)
+	c := canaryOf(one, two, 100)
+	c.Phase, c.Goal = release.Promoting, release.ToServe
+	p.route(t, c, one, two)
+	if got := opened(t, p, outbound.Route{Payment: "P"}).Type().Version; got != "2.0.0" {
+		t.Errorf("%s serves", got)
+	}
+	if got := p.process(t, "2.0.0").State; got != "serving" {
+		t.Errorf("it is shown as %q", got)
+	}
+}
+
 type factList struct {
 	mu  sync.Mutex
 	all []release.Fact

@@ -18,8 +18,8 @@ import (
 )
 
 // Describe reads what a binary says about itself.
-func (p *Providers) Describe(ctx context.Context, path string) (release.Release, error) {
-	info, digest, err := p.host.Describe(ctx, path)
+func (p *Providers) Describe(ctx context.Context, path, sha256 string) (release.Release, error) {
+	info, digest, err := p.host.DescribeOnly(ctx, path, sha256)
 	if err != nil {
 		return release.Release{}, refusal(err)
 	}
@@ -99,7 +99,7 @@ func (p *Providers) inspect(ctx context.Context, r release.Release) (*descriptio
 	}
 	said := p.described.Load()
 	if said == nil || said.digest != r.SHA256 {
-		info, digest, err := p.host.Describe(ctx, r.Path)
+		info, digest, err := p.host.DescribeOnly(ctx, r.Path, r.SHA256)
 		if err != nil {
 			return nil, refusal(err)
 		}

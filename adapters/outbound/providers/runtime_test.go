@@ -1,6 +1,8 @@
 package providers_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"os"
@@ -21,7 +23,7 @@ func TestDescribeKeepActivate(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t)
 	made := binary(t, alpha())
-	r, err := p.Describe(t.Context(), made.Path)
+	r, err := p.Describe(t.Context(), made.Path, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +104,16 @@ func TestKeepKeepsTheBytes(t *testing.T) {
 	}
 }
 
+func digestOf(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
 func TestRefusedReleases(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t)
@@ -128,7 +140,8 @@ func TestRefusedReleases(t *testing.T) {
 		{"another digest", with(func(r *release.Release) { r.SHA256 = strings.Repeat("0", 64) }), fault.Invalid, "digest_mismatch", "install it again"},
 		{"another name", with(func(r *release.Release) { r.Name = "gamma" }), fault.Invalid, "info_mismatch", "alpha 1.0.0"},
 		{"another version", with(func(r *release.Release) { r.Version = "9.9.9" }), fault.Invalid, "info_mismatch", "9.9.9"},
-		{"no plugin", with(func(r *release.Release) { r.Path, r.SHA256 = "/bin/true", strings.Repeat("1", 64) }), fault.Invalid, "protocol_unsupported", ""},
+		{"no plugin", with(func(r *release.Release) { r.Path, r.SHA256 = "/bin/true", digestOf(t, "/bin/true") }), fault.Invalid, "protocol_unsupported", ""},
+		{"no plugin, and not run", with(func(r *release.Release) { r.Path, r.SHA256 = "/bin/true", strings.Repeat("1", 64) }), fault.Invalid, "digest_mismatch", "was not run"},
 		{"no file", with(func(r *release.Release) { r.Path, r.SHA256 = "/no/such/file", strings.Repeat("2", 64) }), fault.Invalid, "binary_missing", ""},
 		{"crashes", variant(func(r *role) { r.Behaviour = "crash" }), fault.Invalid, "start_crashed", ""},
 		{"a schema that cannot be read", variant(func(r *role) { r.Behaviour = "broken schema" }), fault.Invalid, "info_mismatch", "$ref"},

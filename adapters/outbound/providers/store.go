@@ -43,7 +43,7 @@ func (p *Providers) Keep(ctx context.Context, r release.Release) (release.Releas
 func (p *Providers) keepDescription(ctx context.Context, r release.Release) error {
 	said := p.described.Load()
 	if said == nil || said.digest != r.SHA256 {
-		info, digest, err := p.host.Describe(ctx, r.Path)
+		info, digest, err := p.host.DescribeOnly(ctx, r.Path, r.SHA256)
 		if err != nil {
 			return refusal(err)
 		}

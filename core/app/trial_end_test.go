@@ -1,0 +1,96 @@
+package app_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/payrack/payrack/core/app"
+	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/release"
+	"github.com/payrack/payrack/ports/inbound"
+)
+
+// The release before has to be started again, and what ended the trial is still in the reports meanwhile: the rollback comes
+// true all the same.
+func TestAColdRollbackOfATrialComesTrue(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, "r1")
+	r := y.replicas[0]
+	y.install(r, "1.0.0", "1.1.0")
+	y.activate(r, "1.0.0")
+	y.activate(r, "1.1.0")
+	hang := make(chan struct{})
+	r.will("1.0.0", nil, hang)
+	r.mu.Lock()
+	delete(r.ready, "1.0.0")
+	r.mu.Unlock()
+	r.Fleet().Observe(release.Fact{Kind: release.FactCrashed, Name: "till", Version: "1.0.0", At: y.clock.Now()})
+	y.until("the release before is not warm", func() bool {
+		reports, err := y.Options.Replicas.Reports(t.Context(), "till")
+		return err == nil && slices.ContainsFunc(reports, func(p release.Report) bool { return p.Name == "till" && !p.HasReady("1.0.0") })
+	})
+	r.Fleet().Observe(release.Fact{Kind: release.FactQuarantined, Name: "till", Version: "1.1.0", Detail: "five crashes", At: y.clock.Now()})
+	y.until("it is being brought back", func() bool { return y.channel().Goal == release.ToRollBack })
+	close(hang)
+	y.until("it is rolled back", func() bool { return y.channel().Phase == release.RolledBack && r.serves() == "1.0.0" })
+}
+
+// A process that starts anew while a release is on trial, and cannot start that one, must not go without the other.
+func TestAReplicaThatCannotStartTheReleaseOnTrialEndsIt(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(*yard, *replica) error{
+		"canary": func(y *yard, r *replica) error {
+			_, err := r.Channels().Canary(y.t.Context(), inbound.CanaryPlugin{Name: "till", Version: "1.1.0", Weight: 10})
+			return err
+		},
+		"baking": func(y *yard, r *replica) error {
+			_, err := r.Channels().Activate(y.t.Context(), inbound.ActivatePlugin{Name: "till", Version: "1.1.0"})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			y := newYard(t, "r1")
+			y.install(y.replicas[0], "1.0.0", "1.1.0")
+			y.activate(y.replicas[0], "1.0.0")
+			if err := begin(y, y.replicas[0]); err != nil {
+				t.Fatal(err)
+			}
+			y.kill(y.replicas[0])
+			again := y.join("r2", func(o *app.Options) {
+				if b, ok := o.Runtime.(*bench); ok {
+					b.will("1.1.0", crashes(), nil)
+				}
+			})
+			y.run(again)
+			y.until("the other release serves", func() bool { return again.serves() == "1.0.0" })
+			body := y.last("rolled_back")
+			if y.channel().Phase != release.RolledBack || !strings.Contains(body, "replica r2 cannot start 1.1.0: start_crashed") ||
+				!strings.Contains(body, `"automatic":true`) {
+				t.Errorf("%+v %s", y.channel(), body)
+			}
+		})
+	}
+}
+
+// Whoever activates what serves because it is down is told whether that helped.
+func TestActivatingWhatIsDownStartsItOrSaysWhyNot(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, "r1")
+	r := y.replicas[0]
+	y.install(r, "1.0.0")
+	y.activate(r, "1.0.0")
+	order := inbound.ActivatePlugin{Name: "till", Version: "1.0.0", Actor: "ops"}
+	r.will("1.0.0", crashes(), nil)
+	if _, err := r.Channels().Activate(t.Context(), order); fault.CodeOf(err) != "start_crashed" {
+		t.Errorf("it is down: %v", err)
+	}
+	r.will("1.0.0", nil, nil)
+	if _, err := r.Channels().Activate(t.Context(), order); err != nil {
+		t.Error(err)
+	}
+	if ready, _ := r.has("1.0.0"); !ready {
+		t.Error("it was not started")
+	}
+}
