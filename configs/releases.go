@@ -133,7 +133,7 @@ func (s Sandbox) problems(add func(key, wrong, do string)) {
 	for i, text := range s.Interpreters {
 		if _, ok := readInterpreter(text); !ok {
 			add(fmt.Sprintf("plugins.sandbox.interpreters.%d", i), "does not name a file with its digest",
-				"write it as /usr/bin/node@sha256:… with what sha256sum prints; links are not followed")
+				"write it as /usr/bin/node@sha256:… with what sha256sum prints")
 		}
 	}
 	if s.Require && !s.Files && !s.Network {

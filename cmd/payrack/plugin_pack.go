@@ -17,6 +17,7 @@ import (
 
 	"github.com/payrack/payrack/adapters/outbound/artifacts"
 	"github.com/payrack/payrack/plugins/conformance"
+	"github.com/payrack/payrack/configs"
 	"github.com/payrack/payrack/plugins/host"
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )
@@ -31,6 +32,7 @@ type packFlags struct {
 	username                   string
 	registryPassword           string
 	plainHTTP                  bool
+	interpreters               []string
 }
 
 func (c *cli) pluginPackCommand() *cobra.Command {
@@ -59,12 +61,14 @@ func (c *cli) pluginPackCommand() *cobra.Command {
 	flags.StringVar(&f.password.file, "password-file", "", "file whose first line is the password of --sign-key")
 	flags.StringVar(&f.username, "username", "", "user of the registry")
 	flags.StringVar(&f.registryPassword, "registry-password-file", "", "file whose first line is the user's password or token; only its owner may read it")
+	flags.StringArrayVar(&f.interpreters, "interpreter", nil,
+		"PATH@sha256:DIGEST of a program that the binary executes, for a provider in another language, as in plugins.sandbox.interpreters")
 	flags.BoolVar(&f.plainHTTP, "plain-http", false, "push without TLS; to a registry on this machine only")
 	return cmd
 }
 
 func (c *cli) packPlugin(cmd *cobra.Command, path string, f packFlags) error {
-	info, digest, err := describePlugin(cmd.Context(), path)
+	info, digest, err := describePlugin(cmd.Context(), path, f.interpreters)
 	if err != nil {
 		return err
 	}
@@ -141,8 +145,12 @@ func (c *cli) tellPacked(p artifacts.Package, packed artifacts.Packed) error {
 }
 
 // describePlugin asks a binary who it is, as the platform does when it installs it.
-func describePlugin(ctx context.Context, path string) (host.Info, string, error) {
-	h, err := host.New(host.Options{RunDir: runDir(""), Shim: shimArguments()})
+func describePlugin(ctx context.Context, path string, interpreters []string) (host.Info, string, error) {
+	may := configs.Sandbox{Files: true, Network: true, Interpreters: interpreters}
+	if len(may.Allowed()) != len(interpreters) {
+		return host.Info{}, "", usagef("--interpreter: write it as /usr/bin/node@sha256:… with what sha256sum prints")
+	}
+	h, err := host.New(host.Options{RunDir: runDir(""), Shim: shimArguments(), Sandbox: sandboxOf(may)})
 	if err != nil {
 		return host.Info{}, "", fmt.Errorf("set up the plugin host: %w", err)
 	}
