@@ -16,8 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/payrack/payrack/adapters/outbound/artifacts"
-	"github.com/payrack/payrack/plugins/conformance"
 	"github.com/payrack/payrack/configs"
+	"github.com/payrack/payrack/plugins/conformance"
 	"github.com/payrack/payrack/plugins/host"
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )

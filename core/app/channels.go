@@ -284,5 +284,8 @@ func (a *App) fulfil(ctx context.Context, c release.Channel, e release.Event, ve
 	if version != "" && !slices.Contains(now.Serving(), version) {
 		return release.Activation{}, a.failure(ctx, now, version, saved.Events)
 	}
+	if err := a.fleet.line(c.Name).lags(now); err != nil {
+		return release.Activation{}, err
+	}
 	return done, nil
 }

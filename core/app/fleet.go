@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -362,44 +361,9 @@ func (a *App) report(ctx context.Context, l *line) error {
 	return err
 }
 
-// failures are the releases that could not be started here.
-func (l *line) failures(c release.Channel) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var all []error
-	for _, v := range c.Wanted() {
-		if no, ok := l.refused[v]; ok {
-			all = append(all, fmt.Errorf("start %s %s: %w", c.Name, v, no.err))
-		}
-	}
-	return errors.Join(all...)
-}
-
 // wish keeps a release that an order prepares here.
 func (l *line) wish(version string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wished = version
-}
-
-// refusalText is a refusal as the fleet tells it: code and words.
-func refusalText(err error) string {
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		return f.Code + ": " + f.Message
-	}
-	return "internal: the platform could not start it"
-}
-
-// refusedWith is a refusal from its text.
-func refusedWith(text string) error {
-	code, words, ok := strings.Cut(text, ": ")
-	if who, after, of := strings.Cut(text, " says "); of && strings.HasPrefix(text, "replica ") {
-		if c, w, cut := strings.Cut(after, ": "); cut {
-			return fault.New(fault.Invalid, c, who+" refused it, and the traffic stays where it was: "+w)
-		}
-	}
-	if !ok {
-		return fault.New(fault.Invalid, "unhealthy", text)
-	}
-	return fault.New(fault.Invalid, code, words)
 }

@@ -121,7 +121,11 @@ func (l *line) see(c release.Channel) {
 	l.channel = c
 	if moved {
 		wanted := append(c.Wanted(), l.wished)
-		clear(l.refused) // what was refused then may start now
+		// What an order prepares may start now. Another refusal stays known and is tried again in its own time: who decides
+		// about a rollback must see it.
+		maps.DeleteFunc(l.refused, func(v string, _ refusal) bool {
+			return !slices.Contains(wanted, v) || c.Phase == release.Preparing && v == c.Candidate
+		})
 		maps.DeleteFunc(l.memory, func(v string, _ int64) bool { return !slices.Contains(wanted, v) })
 		maps.DeleteFunc(l.ready, func(v string, _ bool) bool { return !slices.Contains(wanted, v) })
 	}

@@ -1,9 +1,11 @@
 package app_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/payrack/payrack/core/app"
 	"github.com/payrack/payrack/core/fault"
@@ -92,5 +94,65 @@ func TestActivatingWhatIsDownStartsItOrSaysWhyNot(t *testing.T) {
 	}
 	if ready, _ := r.has("1.0.0"); !ready {
 		t.Error("it was not started")
+	}
+}
+
+// slow is a runtime on which it takes a moment until a start is refused.
+type slow struct{ *bench }
+
+func (s slow) Prepare(ctx context.Context, r release.Release) error {
+	err := s.bench.Prepare(ctx, r)
+	if err != nil {
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
+}
+
+// The release before is down on a replica and does not start there, which shows only while it is being brought back: the
+// others go back to it all the same, and nobody tries again and again.
+func TestAColdRollbackIsNotOrderedForEver(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, "r1")
+	r := y.replicas[0]
+	lame := y.join("r2", func(o *app.Options) {
+		if b, ok := o.Runtime.(*bench); ok {
+			o.Runtime = slow{b}
+		}
+	})
+	y.run(lame)
+	y.install(r, "1.0.0", "1.1.0")
+	y.activate(r, "1.0.0")
+	y.activate(r, "1.1.0")
+	lame.will("1.0.0", crashes(), nil)
+	lame.Fleet().Observe(release.Fact{Kind: release.FactCrashed, Name: "till", Version: "1.0.0", At: y.clock.Now()})
+	r.Fleet().Observe(release.Fact{Kind: release.FactQuarantined, Name: "till", Version: "1.1.0", Detail: "five crashes", At: y.clock.Now()})
+	y.until("it is rolled back", func() bool { return y.channel().Phase == release.RolledBack && r.serves() == "1.0.0" })
+	if n := len(y.story()); n > 12 {
+		t.Errorf("%d events: %v", n, y.story())
+	}
+	if got := lame.serves(); got != "1.1.0" {
+		t.Errorf("the lame replica serves %q; better the bad release than none", got)
+	}
+}
+
+// Whoever orders a rollback that this replica cannot follow must not read that it is done.
+func TestARollbackThatCannotBeFollowedIsToldSo(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, "r1")
+	r := y.replicas[0]
+	y.install(r, "1.0.0", "1.1.0")
+	y.activate(r, "1.0.0")
+	y.activate(r, "1.1.0")
+	r.will("1.0.0", crashes(), nil)
+	y.until("its trouble is known", func() bool {
+		reports, err := y.Options.Replicas.Reports(t.Context(), "till")
+		return err == nil && slices.ContainsFunc(reports, func(p release.Report) bool { return p.Refused["1.0.0"] != "" })
+	})
+	_, err := r.Channels().Rollback(t.Context(), inbound.PluginOrder{Name: "till", Actor: "ops"})
+	if fault.CodeOf(err) != "start_crashed" || !strings.Contains(err.Error(), "the order stands") || !strings.Contains(err.Error(), "1.0.0") {
+		t.Errorf("%v", err)
+	}
+	if c := y.channel(); c.Stable != "1.0.0" || r.serves() != "1.1.0" {
+		t.Errorf("%+v, and %q serves", c, r.serves())
 	}
 }
