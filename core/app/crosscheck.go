@@ -51,11 +51,12 @@ func (k *checks) leave() {
 	k.waiting--
 }
 
-// check is one payment whose answer came from the release on trial.
+// check is one payment about which two releases are heard.
 type check struct {
 	line *line
-	// watched said what is in next; against is asked.
-	watched, against string
+	// watched is on trial: a contradiction counts against it. says said what is in next, and asked is asked about it; one of
+	// the two is the release on trial.
+	watched, says, asked string
 	// before is the record as it was sent, next as it was answered.
 	before, next payment.Record
 	set          credentialSet
@@ -84,7 +85,11 @@ func (a *App) tried(
 		l.unchecked(watched)
 		return
 	}
-	k := check{line: l, watched: watched, against: against, before: before, next: next, set: d.set}
+	a.compareLater(ctx, wait, check{line: l, watched: watched, says: watched, asked: against, before: before, next: next, set: d.set})
+}
+
+// compareLater runs a check when its turn has come. The place is taken already.
+func (a *App) compareLater(ctx context.Context, wait time.Duration, k check) {
 	ctx = unheard(context.WithoutCancel(ctx))
 	a.background.Go(func() {
 		defer a.checks.leave()
@@ -92,6 +97,44 @@ func (a *App) tried(
 			a.check(ctx, k)
 		}
 	})
+}
+
+// trusted opens the session that settles what is in doubt. While a release is on trial that is the other one: what a search
+// says becomes the truth about a payment, and a release whose searches are wrong would lose or invent money before any gate
+// could see it.
+func (a *App) trusted(ctx context.Context, p payment.Payment) (outbound.Session, error) {
+	r := outbound.Route{Type: p.Type, Payment: p.ID, Store: p.Store, Existing: true}
+	if l, ok := a.fleet.known(p.Provider); ok {
+		if watched, against := trial(l.view()); watched != "" && against != "" {
+			r.Version = against
+			if s, err := a.hold(ctx, r); err == nil {
+				return s, nil
+			}
+			r.Version = "" // it is not ready on this replica, and any release can continue any payment
+		}
+	}
+	return a.hold(ctx, r)
+}
+
+// searched lets the release on trial search for a payment that the other one has just settled by a search, and compares.
+func (a *App) searched(ctx context.Context, session outbound.Session, before, next payment.Record, set credentialSet) {
+	if next.Operation.Open() || next.Payment.State == payment.Review {
+		return
+	}
+	t := session.Type()
+	l, ok := a.fleet.known(t.Provider)
+	if !ok {
+		return
+	}
+	watched, against := trial(l.view())
+	if watched == "" || against != t.Version {
+		return
+	}
+	if wait, ok := a.checks.enter(a.Clock.Now()); ok {
+		a.compareLater(ctx, wait, check{line: l, watched: watched, says: against, asked: watched, before: before, next: next, set: set})
+	} else {
+		l.unchecked(watched)
+	}
 }
 
 // amiss says what of an answer must never be: another order, another amount or currency, or a "no" that names money.
@@ -148,7 +191,7 @@ func (a *App) linger(d time.Duration) bool {
 // a charge behind a "no" counts at once.
 func (a *App) check(ctx context.Context, k check) {
 	session, err := a.Providers.Open(ctx, outbound.Route{
-		Type: k.next.Payment.Type, Payment: k.next.Payment.ID, Store: k.next.Payment.Store, Existing: true, Version: k.against,
+		Type: k.next.Payment.Type, Payment: k.next.Payment.ID, Store: k.next.Payment.Store, Existing: true, Version: k.asked,
 	})
 	if err != nil {
 		k.line.unchecked(k.watched)
@@ -192,11 +235,11 @@ func (a *App) contradicted(ctx context.Context, k check, now payment.Record, s p
 	}
 	// What cannot be written here is in the report of this replica, too.
 	_ = a.note(ctx, p.Provider, release.Noted{
-		By: release.By{At: a.Clock.Now(), Actor: systemActor, Reason: "the check by the other release"}, What: "contradicted",
+		By: release.By{At: a.Clock.Now(), Actor: systemActor, Reason: "two releases do not agree"}, What: "contradicted",
 		Version: k.watched, Text: clip("payment " + string(p.ID) + ": " + words),
 	})
 	a.glance(ctx, k.line)
-	if p.State == payment.Failed && charged(p, s) {
+	if p.State == payment.Failed && k.asked != k.watched && charged(p, s) {
 		a.reclaim(ctx, k, now, s)
 	}
 }
@@ -241,9 +284,9 @@ func (k check) compare(s payment.Sight) (agreement, string) {
 		return undecided, ""
 	}
 	e := payment.Judge(k.before, s, payment.Window{}, k.before.Operation.SendDeadline, 0)
-	found := fmt.Sprintf("%s %s", k.against, findingText(s))
+	found := fmt.Sprintf("%s %s", k.asked, findingText(s))
 	if o.State == payment.OperationSucceeded {
-		said := fmt.Sprintf("%s says that the %s of %s succeeded; ", k.watched, o.Kind, amountText(o.Amount))
+		said := fmt.Sprintf("%s says that the %s of %s succeeded; ", k.says, o.Kind, amountText(o.Amount))
 		switch {
 		case e.Verdict == payment.VerdictDone && k.otherwise(e):
 			return differs, said + found
@@ -256,11 +299,14 @@ func (k check) compare(s payment.Sight) (agreement, string) {
 		}
 		return undecided, ""
 	}
-	said := fmt.Sprintf("%s says that the %s of %s failed (%s); ", k.watched, o.Kind, amountText(o.Amount), o.Failure)
+	said := fmt.Sprintf("%s says that the %s of %s failed (%s); ", k.says, o.Kind, amountText(o.Amount), o.Failure)
 	switch o.Kind {
 	case payment.KindPay, payment.KindConfirm:
 		if charged(k.next.Payment, s) {
 			return contradicts, said + found
+		}
+		if e.Verdict == payment.VerdictDone {
+			return differs, said + found // found, and nobody says with what
 		}
 	case payment.KindCapture, payment.KindRefund:
 		if e.Verdict == payment.VerdictDone {

@@ -144,7 +144,7 @@ func (a *App) step(ctx context.Context, r payment.Record, pulled bool) (next pay
 		case company.Hold, company.OnUnknownDefault:
 		}
 	}
-	session, err := a.hold(ctx, outbound.Route{Type: p.Type, Payment: p.ID, Store: p.Store, Existing: true})
+	session, err := a.trusted(ctx, p)
 	if err != nil {
 		return a.blind(ctx, r, pulled, err)
 	}
@@ -155,7 +155,11 @@ func (a *App) step(ctx context.Context, r payment.Record, pulled bool) (next pay
 	}
 	sight, found := a.look(ctx, session, r, set)
 	if o.Open() {
-		return a.judge(ctx, session, r, sight, found, pulled)
+		next, more, err = a.judge(ctx, session, r, sight, found, pulled)
+		if err == nil {
+			a.searched(ctx, session, r, next, set)
+		}
+		return next, more, err
 	}
 	return a.observe(ctx, session, r, set, sight)
 }

@@ -35,6 +35,7 @@ func (a *App) count(s outbound.Session, answer outbound.Answer, took time.Durati
 	case payment.KnownNotSent:
 		if answer.Reason == "invalid" {
 			y.Declined++ // a rule of the provider that the plugin knows
+			y.Refused++
 			break
 		}
 		y.Technical++

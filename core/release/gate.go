@@ -104,6 +104,12 @@ func (g Gates) failing(stable, candidate Tally) string {
 			g.Unknown, g.UnknownMax,
 		},
 		{
+			"calls that the plugin refused to send",
+			happened{stable.Refused, stable.Calls},
+			happened{candidate.Refused, candidate.Calls},
+			g.Technical, g.TechnicalMax,
+		},
+		{
 			"searches that found nothing out",
 			happened{stable.AsksFailed, stable.Asks},
 			happened{candidate.AsksFailed, candidate.Asks},

@@ -43,6 +43,8 @@ type Tally struct {
 	Calls int64 `json:"calls"`
 	// Declined calls ended in a definite decline.
 	Declined int64 `json:"declined"`
+	// Refused calls, a part of Declined, were refused by the plugin itself and never sent.
+	Refused int64 `json:"refused"`
 	// Technical failures: the plugin or the way to the provider failed, known as not sent or unknown.
 	Technical int64 `json:"technical"`
 	// Unknown outcomes, a part of Technical or a provider's answer that proves nothing.

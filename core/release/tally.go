@@ -24,6 +24,7 @@ func bound(class int) time.Duration {
 func (t Tally) Plus(o Tally) Tally {
 	t.Calls += o.Calls
 	t.Declined += o.Declined
+	t.Refused += o.Refused
 	t.Technical += o.Technical
 	t.Unknown += o.Unknown
 	t.Breaches += o.Breaches
@@ -44,7 +45,7 @@ func (t Tally) Plus(o Tally) Tally {
 
 // Halve lets what was counted long ago weigh less.
 func (t Tally) Halve() Tally {
-	for _, n := range []*int64{&t.Calls, &t.Declined, &t.Technical, &t.Unknown, &t.Checked, &t.Unchecked, &t.Asks, &t.AsksFailed} {
+	for _, n := range []*int64{&t.Calls, &t.Declined, &t.Refused, &t.Technical, &t.Unknown, &t.Checked, &t.Unchecked, &t.Asks, &t.AsksFailed} {
 		*n /= 2
 	}
 	for i := range t.Latency {
