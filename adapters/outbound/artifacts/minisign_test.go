@@ -111,7 +111,7 @@ func never(t *testing.T) func() (string, error) {
 // the only test that does.
 func TestEncryptedKeys(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
+	if testing.Short() || raced {
 		t.Skip("opening a key with a password takes a gigabyte and seconds")
 	}
 	path := filepath.Join(t.TempDir(), "release.key")

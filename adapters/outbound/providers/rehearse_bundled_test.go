@@ -46,7 +46,7 @@ func build(t *testing.T, name, version string) release.Release {
 // of the accounts are in no file.
 func TestBundledProvidersRehearseThemselves(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
+	if testing.Short() || raced {
 		t.Skip("builds provider binaries")
 	}
 	for _, d := range dialects.All() {
