@@ -15,7 +15,7 @@ const (
 	FactCrashed FactKind = "crashed"
 	// FactWedged: a process did not answer three pings and was killed. Value as above.
 	FactWedged FactKind = "wedged"
-	// FactQuarantined: a release is not started again by itself. Value is the number of crashes.
+	// FactQuarantined: a release crashed too often and is not started again before Options.BackoffCap has passed. Value is the number of crashes.
 	FactQuarantined FactKind = "quarantined"
 	// FactRestarted: a release that crashed is ready again. Value is the number of the new process.
 	FactRestarted FactKind = "restarted"

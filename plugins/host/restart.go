@@ -157,7 +157,7 @@ func (l *line) quarantine(detail string) {
 		l.crashes = append(l.crashes, time.Now())
 	}
 	l.enter(phaseQuarantined, detail)
-	l.slot.host.options.Log.LogAttrs(l.slot.host.life, slog.LevelError, "plugin quarantined; activate a release to end it",
+	l.slot.host.options.Log.LogAttrs(l.slot.host.life, slog.LevelError, "plugin quarantined; it is tried again when a replica looks and the longest back-off is over, or at once when it is activated",
 		slog.String("plugin", l.slot.name), slog.String("plugin_version", l.version()),
 		slog.Int("crashes", len(l.crashes)), slog.String("detail", detail))
 	l.slot.host.report(Fact{

@@ -39,7 +39,7 @@ type ExchangeOptions struct {
 
 // Exchanges keeps recorded exchanges on disk: one file each, in a folder for each operation and return code of a
 // provider. What is too much goes where most is, so that a rare return code outlives a thousand successes. See
-// core/decisions/0011-recorded-exchanges.md for the format.
+// core/decisions/0012-recorded-exchanges.md for the format.
 //
 // They are an aid and no record: nothing is synced, and what does not fit into the queue is dropped.
 type Exchanges struct {
