@@ -194,7 +194,11 @@ func (a *App) onTrial(c release.Channel, live []release.Report) (string, bool) {
 			}
 		}
 	}
-	return release.Judge(stable, candidate, a.Gates)
+	gates := a.Gates
+	if c.Bakes() {
+		gates = gates.Alone()
+	}
+	return release.Judge(stable, candidate, gates)
 }
 
 const (

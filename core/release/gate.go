@@ -54,6 +54,15 @@ func (g Gates) WithDefaults() Gates {
 	return g
 }
 
+// Alone are the gates for a release beside which no other one runs: the calls that it is measured against are of another
+// time, and a slow moment of the machine or of the provider is not the release's. Only what is far slower, for longer, counts.
+func (g Gates) Alone() Gates {
+	g = g.WithDefaults()
+	g.MinCalls *= 10
+	g.Slower, g.SlowerTimes, g.SlowerLeast = 4*g.Slower, 2*g.SlowerTimes, 10*g.SlowerLeast
+	return g
+}
+
 // What rates are expected before anything was seen. Failures of a release that serves are rare, those of one on trial may be
 // anything but are rather few; the same holds of declines, less so; of a speed limit nothing is expected.
 func (Gates) beliefs() (rare, trial, declines, anything belief) {

@@ -141,3 +141,26 @@ func TestDifferencesAreFound(t *testing.T) {
 		})
 	}
 }
+
+// Beside a release that serves alone nothing runs: a slow second after the swap is not its fault, being slow for good is.
+func TestASlowMomentOfALoneReleaseIsForgiven(t *testing.T) {
+	t.Parallel()
+	tally := func(version string, calls int64, took time.Duration) release.Tally {
+		y := release.Tally{Version: version, Calls: calls}
+		y.Latency[release.Class(took)] = calls * 9 / 10
+		y.Latency[release.Class(3*took)] = calls - calls*9/10
+		return y
+	}
+	before := tally("1.0.1", 2000, 30*time.Millisecond)
+	// As the first swap run saw it: 113 calls with a 95th percentile of 226 ms, beside 89 ms of another minute.
+	moment := tally("1.0.2", 113, 75*time.Millisecond)
+	if _, broken := release.Judge(before, moment, release.Gates{}); !broken {
+		t.Error("beside a release that runs at the same time this is a difference")
+	}
+	if breach, broken := release.Judge(before, moment, release.Gates{}.Alone()); broken {
+		t.Error(breach)
+	}
+	if _, broken := release.Judge(before, tally("1.0.2", 600, 2*time.Second), release.Gates{}.Alone()); !broken {
+		t.Error("a release that is slow for good stays")
+	}
+}
