@@ -77,7 +77,7 @@ type Reports interface {
 type Source struct {
 	// Path of a file on this machine, with its signature beside it (<path>.minisig), or
 	Path string
-	// Reference of an OCI artifact by digest, such as registry.example/payrack/linepay@sha256:…, or a tag, which is resolved once.
+	// Reference of an OCI artifact by digest, such as registry.example/payrack/acme@sha256:…, or a tag, which is resolved once.
 	Reference string
 	// Content of an upload is in Path already; Signature is what came with it, nil if nothing did.
 	Signature []byte

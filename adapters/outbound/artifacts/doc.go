@@ -3,9 +3,9 @@
 // A binary comes from a file with its signature beside it (FILE.minisig), from an upload, from an OCI registry, or from an
 // OCI layout on this machine's disk where no registry can be reached:
 //
-//	registry.example.com/payrack/linepay@sha256:…      by digest
-//	registry.example.com/payrack/linepay:1.4.0         by tag, which is resolved once
-//	oci-layout:/media/usb/linepay-1.4.0.oci:1.4.0      a layout, as a folder or a .tar file, by tag or by digest
+//	registry.example.com/payrack/acme@sha256:…      by digest
+//	registry.example.com/payrack/acme:1.4.0         by tag, which is resolved once
+//	oci-layout:/media/usb/acme-1.4.0.oci:1.4.0      a layout, as a folder or a .tar file, by tag or by digest
 //
 // # The artifact
 //

@@ -9,7 +9,7 @@ import (
 
 const layoutScheme = "oci-layout:"
 
-const howToRefer = "write it as registry.example.com/payrack/linepay@sha256:…, registry.example.com/payrack/linepay:1.4.0 or oci-layout:/folder:1.4.0"
+const howToRefer = "write it as registry.example.com/payrack/acme@sha256:…, registry.example.com/payrack/acme:1.4.0 or oci-layout:/folder:1.4.0"
 
 // location is where a release is, or shall be.
 type location struct {
