@@ -83,7 +83,7 @@ func (l *line) replace(in *instance, why string) {
 	case refused != nil:
 		in.log.LogAttrs(ctx, slog.LevelError, "plugin process could not be replaced and goes on as it is; it is tried again in a minute",
 			slog.String("reason", why), slog.String("error", refused.Error()))
-	case !l.publish(next, generation, nil): //nolint:contextcheck // an instance outlives the order to start it
+	case !l.publish(next, generation, nil):
 		next.stop(0)
 	}
 }
