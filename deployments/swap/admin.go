@@ -65,6 +65,19 @@ func (p *platform) install(ctx context.Context, r *replica, path, signature stri
 	return got.SHA256, no, err
 }
 
+// insist orders again where the platform itself moved the channel at the same moment, as an operator does: a release before
+// the stable one had just baked, or a gate struck.
+func (p *platform) insist(ctx context.Context, r *replica, name, word string, body map[string]any, into any) (no refusal, err error) {
+	for range 5 {
+		no, err = p.order(ctx, r, http.MethodPost, "plugins/"+name+"/"+word, body, into)
+		if err != nil || no.code != "generation_moved" {
+			break
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+	return no, err
+}
+
 // activation is what the admin plane answers to an order.
 type activation struct {
 	Generation int64 `json:"generation"`
@@ -73,7 +86,7 @@ type activation struct {
 
 func (p *platform) activate(ctx context.Context, r *replica, name, version string) (activation, refusal, error) {
 	var got activation
-	no, err := p.order(ctx, r, http.MethodPost, "plugins/"+name+"/activate", map[string]any{"version": version, "reason": "swap run"}, &got)
+	no, err := p.insist(ctx, r, name, "activate", map[string]any{"version": version, "reason": "swap run"}, &got)
 	return got, no, err
 }
 

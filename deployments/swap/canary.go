@@ -72,7 +72,7 @@ func runCanaries(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	s.replicas = 1
-	p, err := openPlatform(ctx, s, s.data, trialLimits())
+	p, err := openPlatform(ctx, s, s.data, map[string]any{"limits": limits(provider, other)})
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (p *platform) try(ctx context.Context, t *trial) error {
 	if len(before) > 0 {
 		last = before[len(before)-1].N
 	}
-	no, err := p.insist(ctx, r, "canary", map[string]any{"version": t.version, "weight": p.weight, "reason": "swap run: " + t.name})
+	no, err := p.insist(ctx, r, provider, "canary", map[string]any{"version": t.version, "weight": p.weight, "reason": "swap run: " + t.name}, nil)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (p *platform) try(ctx context.Context, t *trial) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	no, err = p.insist(ctx, r, "rollback", map[string]any{"reason": "swap run: the trial is over"})
+	no, err = p.insist(ctx, r, provider, "rollback", map[string]any{"reason": "swap run: the trial is over"}, nil)
 	if err == nil && !no.ok {
 		// A gate may have been faster by a moment.
 		if over, err := p.watch(ctx, r, t, last); err != nil || over {
@@ -183,18 +183,6 @@ func (p *platform) try(ctx context.Context, t *trial) error {
 	}
 	t.after = trialMost
 	return err
-}
-
-// insist orders again where the platform itself moved the channel at the same moment, as an operator does.
-func (p *platform) insist(ctx context.Context, r *replica, word string, body map[string]any) (no refusal, err error) {
-	for range 5 {
-		no, err = p.order(ctx, r, http.MethodPost, "plugins/"+provider+"/"+word, body, nil)
-		if err != nil || no.code != "generation_moved" {
-			break
-		}
-		pause(ctx, 100*time.Millisecond)
-	}
-	return no, err
 }
 
 // watch looks whether a gate has taken the share away.

@@ -108,6 +108,9 @@ func (r *Run) Refuse(kind, code string) {
 // Serve says how many payments a version had.
 func (r *Run) Serve(version string, n int) { r.e.served[version] = n }
 
+// Alarm notes that a gate took a release back.
+func (r *Run) Alarm(why string) { r.e.alarms = append(r.e.alarms, why) }
+
 // Doubled notes a payment that was charged twice.
 func (r *Run) Doubled() { r.e.verdict.Double++ }
 

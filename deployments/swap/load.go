@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,9 @@ const (
 	// clientPatience is how long a till waits for one answer, and truthPatience how long it asks until it knows.
 	clientPatience = 20 * time.Second
 	truthPatience  = 90 * time.Second
+	// firstRetry and lastRetry are the mean times between two questions.
+	firstRetry = 500 * time.Millisecond
+	lastRetry  = 8 * time.Second
 	// ahead is how long before its time a sale gets its customer's code, which is no part of the payment.
 	ahead = time.Second
 	// lateAfter is when a sale counts as sent too late, because the harness itself was behind.
@@ -29,7 +33,7 @@ type try struct {
 
 	// Due is when it should have been sent, on the harness's clock.
 	Due int64
-	// Cut is true if the replica that had it was killed meanwhile.
+	// Cut is true if the replica that had it was killed meanwhile: it is down until it serves again.
 	Cut bool
 }
 
@@ -134,17 +138,17 @@ func (l *load) sale(ctx context.Context, n int, due time.Time) {
 	l.flying.Add(1)
 	first := l.send(ctx, r, n, s, path, body)
 	l.flying.Add(-1)
-	t := try{Call: first, Due: l.at(due), Cut: r.down.Load() || first.Status == 0 && l.settings.replicas > 1}
+	t := try{Call: first, Due: l.at(due), Cut: r.down.Load()}
 	l.mu.Lock()
 	l.tries = append(l.tries, t)
 	l.mu.Unlock()
 	if k.online {
 		return
 	}
-	// Whoever did not hear how it ended asks again, as a till does.
-	last := first
-	for end := time.Now().Add(truthPatience); !final(last.Told) && time.Now().Before(end) && ctx.Err() == nil; {
-		pause(ctx, 300*time.Millisecond)
+	// Whoever did not hear how it ended asks again, as a till does: less and less often.
+	last, wait := first, firstRetry
+	for end := time.Now().Add(truthPatience); !final(last.Told) && time.Now().Before(end) && ctx.Err() == nil; wait = min(2*wait, lastRetry) {
+		pause(ctx, wait/2+time.Duration(rand.Int64N(int64(wait)))) //nolint:gosec // no secret
 		n++
 		last = l.send(ctx, l.pick(n), n, s, path, body)
 	}

@@ -18,11 +18,14 @@ import (
 	"github.com/payrack/payrack/deployments/internal/rig"
 )
 
-// trialLimits are the times that the plugins are told in a run of canaries. They are short, as those of a provider whose
-// sandbox answers within a moment, so that the check by the other release is due within the trial.
-func trialLimits() map[string]any {
-	limits := map[string]any{"max_duration": "5s", "landing_max": "2s", "search_lag_max": "1s"}
-	return map[string]any{"limits": map[string]any{provider: limits, other: limits}}
+// limits are the times that plugins are told, for some providers: short, as those of a provider that answers within a moment,
+// so that what is in doubt is settled, and the check by the other release is due, within the run.
+func limits(providers ...string) map[string]any {
+	all := map[string]any{}
+	for _, name := range providers {
+		all[name] = map[string]any{"max_duration": "5s", "landing_max": "2s", "search_lag_max": "1s"}
+	}
+	return all
 }
 
 // platform is one installation under test.
@@ -108,7 +111,7 @@ func common(plugins map[string]any) map[string]any {
 	section := maps.Clone(plugins)
 	return map[string]any{
 		"environment": "test", "plugins": section,
-		"recovery": map[string]any{"interval": "500ms", "send_margin": "2s", "final_margin": "2s", "decision_after": "20s"},
+		"recovery": map[string]any{"interval": "500ms", "searches_per_second": 100, "send_margin": "2s", "final_margin": "2s", "decision_after": "20s"},
 	}
 }
 

@@ -54,14 +54,15 @@ func TestConclude(t *testing.T) {
 		"this provider's payments suffer from the other's killed process": {func(r *swap.Run) {
 			r.Add(swap.Payment{At: 41 * time.Second, Took: time.Millisecond, Status: 503})
 		}, "SIGKILL of the other provider's process: 1 payments"},
-		"slow beside a killed process":  {func(r *swap.Run) { r.Slow(40*time.Second, 43*time.Second, 90*time.Millisecond) }, "SIGKILL of the other provider's process: p99"},
-		"slow beside a stopped process": {func(r *swap.Run) { r.Slow(46*time.Second, 49*time.Second, 90*time.Millisecond) }, "SIGSTOP of the other provider's process: p99"},
-		"slow while swapping":           {func(r *swap.Run) { r.Slow(12*time.Second, 12200*time.Millisecond, 100*time.Millisecond) }, "p99 in swap windows"},
-		"charged twice":                 {(*swap.Run).Doubled, "money columns"},
-		"refused for another reason":    {func(r *swap.Run) { r.Refuse("a", "unhealthy") }, "a: 0 unhealthy, not start_crashed"},
-		"a broken release was taken":    {func(r *swap.Run) { r.Refuse("b", "") }, "b: 0 , not start_crashed"},
-		"a broken release served":       {func(r *swap.Run) { r.Serve("1.1.3", 1) }, "1.1.3, which must not serve"},
-		"one version hardly served":     {func(r *swap.Run) { r.Serve("1.0.2", 300) }, "1.0.2 served 300"},
+		"slow beside a killed process":    {func(r *swap.Run) { r.Slow(40*time.Second, 43*time.Second, 90*time.Millisecond) }, "SIGKILL of the other provider's process: p99"},
+		"slow beside a stopped process":   {func(r *swap.Run) { r.Slow(46*time.Second, 49*time.Second, 90*time.Millisecond) }, "SIGSTOP of the other provider's process: p99"},
+		"slow while swapping":             {func(r *swap.Run) { r.Slow(12*time.Second, 12200*time.Millisecond, 100*time.Millisecond) }, "p99 in swap windows"},
+		"a gate took a good release back": {func(r *swap.Run) { r.Alarm("slower") }, "a gate took back a good release: slower"},
+		"charged twice":                   {(*swap.Run).Doubled, "money columns"},
+		"refused for another reason":      {func(r *swap.Run) { r.Refuse("a", "unhealthy") }, "a: 0 unhealthy, not start_crashed"},
+		"a broken release was taken":      {func(r *swap.Run) { r.Refuse("b", "") }, "b: 0 , not start_crashed"},
+		"a broken release served":         {func(r *swap.Run) { r.Serve("1.1.3", 1) }, "1.1.3, which must not serve"},
+		"one version hardly served":       {func(r *swap.Run) { r.Serve("1.0.2", 300) }, "1.0.2 served 300"},
 		"too few payments were sent": {func(r *swap.Run) {
 			r.Keep(func(at, _ time.Duration) bool { return at < 55*time.Second })
 		}, "speeds say nothing"},

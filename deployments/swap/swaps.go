@@ -15,10 +15,19 @@ import (
 	"github.com/payrack/payrack/deployments/internal/rig"
 )
 
+// swapLimits names the providers whose doubts must be settled within the run: the one whose process is hurt, and where a
+// replica is killed both.
+func swapLimits(s settings) []string {
+	if s.replicas > 1 {
+		return []string{provider, other}
+	}
+	return []string{other}
+}
+
 var errNoProcess = errors.New("the other provider has no process")
 
 // settlePatience is how long everything may take to settle after the load before the run is called stuck.
-const settlePatience = 2 * time.Minute
+const settlePatience = 5 * time.Minute
 
 // flip is one order to swap. From and To are on the harness's clock, when it was sent and answered.
 type flip struct {
@@ -53,6 +62,7 @@ type evidence struct {
 	verdict     verify.Verdict
 	served      map[string]int // payments of the swapped provider by version
 	early, late []string       // payments on a version that had no traffic then
+	alarms      []string       // why a gate took a release back that is as good as the other one
 	lag         time.Duration  // the longest that a replica still used the release before
 	generations []int64        // at the end, by replica
 	elapsed     time.Duration
@@ -70,7 +80,7 @@ func runSwaps(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	// A release bakes for a second only: most activations start a process, and some find one that is warm.
-	p, err := openPlatform(ctx, s, s.data, map[string]any{"bake_for": "1s", "prepare_for": "30s", "signing_keys": []string{public}})
+	p, err := openPlatform(ctx, s, s.data, map[string]any{"bake_for": "1s", "prepare_for": "30s", "signing_keys": []string{public}, "limits": limits(swapLimits(s)...)})
 	if err != nil {
 		return err
 	}

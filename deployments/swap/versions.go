@@ -26,12 +26,16 @@ func (e *evidence) versions(ctx context.Context, db *sql.DB, events []event) err
 			continue
 		}
 		var body struct {
-			Stable string `json:"stable"`
+			Stable   string `json:"stable"`
+			Evidence string `json:"evidence"`
 		}
 		if err := json.Unmarshal(v.Body, &body); err != nil {
 			return err
 		}
 		turns = append(turns, turn{v.At.UnixMicro(), body.Stable})
+		if v.Event == "plugin.rolled_back" {
+			e.alarms = append(e.alarms, body.Evidence)
+		}
 	}
 	if len(turns) == 0 {
 		return fmt.Errorf("the channel of %s has no activation among its %d events", provider, len(events))
