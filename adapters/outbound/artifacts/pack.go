@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go/v1"
@@ -159,9 +160,9 @@ func push(ctx context.Context, store oras.Target, d v1.Descriptor, source opened
 	if err != nil {
 		return fmt.Errorf("read what is packed: %w", err)
 	}
-	reader := content.NewVerifyReader(blob, d)
+	reader := &comparing{reader: content.NewVerifyReader(blob, d)}
 	if err = store.Push(ctx, d, reader); err == nil {
-		err = reader.Verify() // before it is closed: it looks for more behind the end
+		err = reader.verify() // before it is closed: it looks for more behind the end
 	}
 	err = errors.Join(err, blob.Close())
 	if errors.Is(err, content.ErrMismatchedDigest) || errors.Is(err, content.ErrTrailingData) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -171,4 +172,23 @@ func push(ctx context.Context, store oras.Target, d v1.Descriptor, source opened
 		return fmt.Errorf("write %s: %w", d.Digest, err)
 	}
 	return nil
+}
+
+// comparing is a reader that knows whether what was read has the right digest. A transport may go on reading a body for a
+// moment after the request has its answer.
+type comparing struct {
+	mu     sync.Mutex
+	reader *content.VerifyReader
+}
+
+func (c *comparing) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reader.Read(p) //nolint:wrapcheck // io.EOF must stay itself
+}
+
+func (c *comparing) verify() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reader.Verify() //nolint:wrapcheck // the caller tells these errors apart
 }
