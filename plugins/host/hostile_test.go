@@ -325,7 +325,7 @@ func TestDescribeOfStrangers(t *testing.T) {
 // Bytes that nobody vouched for are not run, not even to ask them who they are.
 func TestOtherBytesAreNotRun(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, func(o *host.Options) { o.DescribeTimeout = 500 * time.Millisecond })
+	h := newHost(t, func(o *host.Options) { o.DescribeTimeout = 10 * time.Second })
 	silent := release(t, role{Version: "2.0.0", Behaviour: "silent"}) // whoever runs it waits for ever
 	_, _, err := h.DescribeOnly(t.Context(), silent.Path, strings.Repeat("0", 64))
 	var refused *host.Refused
