@@ -101,8 +101,20 @@ func (a fleet) Observe(f release.Fact) { a.observed(f) }
 
 // Leave says that this replica ends.
 func (a fleet) Leave(ctx context.Context) error {
-	a.App.fleet.left.Store(true)
+	a.App.fleet.saying.Lock()
+	defer a.App.fleet.saying.Unlock()
+	a.App.fleet.left = true
 	return a.Replicas.Leave(ctx, a.Boot)
+}
+
+// say tells the fleet something about this replica, unless it has said goodbye.
+func (a *App) say(ctx context.Context, r release.Report) error {
+	a.fleet.saying.RLock()
+	defer a.fleet.saying.RUnlock()
+	if a.fleet.left {
+		return nil
+	}
+	return a.Replicas.Report(ctx, r)
 }
 
 // signEvery is how often a replica gives a sign of life while it waits for a preparation.
@@ -111,10 +123,7 @@ const signEvery = release.LiveFor / 5
 // live is the sign of life of this replica. One without any provider counts, too: a new one must come up there as well.
 func (a *App) live(ctx context.Context) error {
 	a.fleet.signed.Store(a.Clock.Now().UnixNano())
-	if a.fleet.left.Load() {
-		return nil
-	}
-	return a.Replicas.Report(ctx, release.Report{Replica: a.Boot})
+	return a.say(ctx, release.Report{Replica: a.Boot})
 }
 
 // moves is how often one tending follows a channel that moves on meanwhile.
@@ -349,10 +358,10 @@ func (a *App) report(ctx context.Context, l *line) error {
 		l.reported, l.said = now, r
 	}
 	l.mu.Unlock()
-	if same || a.fleet.left.Load() {
+	if same {
 		return nil
 	}
-	err := a.Replicas.Report(ctx, r)
+	err := a.say(ctx, r)
 	if err != nil {
 		l.mu.Lock()
 		l.reported = time.Time{} // nobody heard it

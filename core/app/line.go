@@ -20,8 +20,10 @@ type lines struct {
 	signed atomic.Int64
 	// begun says that this process has brought up what it found at its start.
 	begun atomic.Bool
-	// left says that this replica has ended: it reports no more.
-	left atomic.Bool
+	// left says that this replica has ended: it reports no more. Reports are written under the read lock, so that none of
+	// them comes after the goodbye and makes the fleet wait for a replica that is gone.
+	saying sync.RWMutex
+	left   bool
 }
 
 // line is one provider on this replica: what it was told to do, what it does, and what its calls brought.
