@@ -23,3 +23,6 @@ func LogLines(ctx context.Context, text string, log *slog.Logger) string {
 	l.consume(ctx, strings.NewReader(text))
 	return l.crashReport()
 }
+
+// FallIn is when a call that waited for a plugin goes to it.
+var FallIn = fallIn

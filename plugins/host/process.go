@@ -31,6 +31,7 @@ type process struct {
 	granted []shim.File
 
 	group *group // nil if there is none
+	eased bool   // it runs with a lower priority until hurry
 
 	mu       sync.Mutex
 	lifeline *os.File
@@ -46,6 +47,8 @@ type command struct {
 	env     []string
 	dir     string
 	confine confinement
+	// beside says that another process serves meanwhile: the start must not take the processor from it.
+	beside bool
 }
 
 // startProcess starts the binary in its own process group with three pipes, confined. When it returns, the plugin's own
@@ -86,6 +89,9 @@ func startProcess(ctx context.Context, c command) (*process, error) {
 			return
 		}
 		p.pid = cmd.Process.Pid
+		if c.beside {
+			p.ease()
+		}
 		started <- nil
 		p.reap(cmd)
 		p.state = cmd.ProcessState

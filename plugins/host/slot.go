@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"maps"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,8 @@ type Slot struct {
 	admin sync.Mutex
 	// routing is what a call looks at: one load, no lock.
 	routing atomic.Pointer[routing]
+	// waiting is how many calls wait for a plugin to come back.
+	waiting atomic.Int64
 
 	mu      sync.Mutex
 	phase   phase         // idle, serving, disabled or closed: what was ordered
@@ -94,6 +97,8 @@ func (s *Slot) acquire(ctx context.Context, digest string, patient bool) (*Lease
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
+	waiting := s.waiting.Add(1)
+	defer s.waiting.Add(-1)
 	for {
 		s.mu.Lock()
 		changed := s.changed
@@ -105,6 +110,10 @@ func (s *Slot) acquire(ctx context.Context, digest string, patient bool) (*Lease
 		if !hopeless && patient {
 			select {
 			case <-changed:
+				if s.fitting(digest) != nil {
+					// Whoever came later knows of more that wait.
+					pauseFor(ctx, fallIn(max(waiting, s.waiting.Load()), patience, rand.Float64())) //nolint:gosec // no secret
+				}
 				continue
 			case <-timer.C:
 			case <-ctx.Done():
@@ -115,8 +124,37 @@ func (s *Slot) acquire(ctx context.Context, digest string, patient bool) (*Lease
 	}
 }
 
+// stagger is the mean time between two calls that waited for a plugin to come back. All at once they would take the
+// processor from the providers that had no trouble.
+const stagger = 8 * time.Millisecond
+
+// fallIn is when one of the calls that wait for a plugin goes to it after its return, at most the patience of one of them;
+// chance is at least 0 and less than 1.
+func fallIn(waiting int64, patience time.Duration, chance float64) time.Duration {
+	return time.Duration(chance * float64(min(time.Duration(waiting)*stagger, patience)))
+}
+
+func pauseFor(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 // pick takes a reference on an instance of the release, or returns nil if none can take calls now.
 func (s *Slot) pick(digest string) *Lease {
+	in := s.fitting(digest)
+	if in == nil || !in.acquire() {
+		return nil
+	}
+	in.leases.Add(1)
+	return &Lease{instance: in, slot: s}
+}
+
+// fitting is the instance of the release that can take a call now, or nil.
+func (s *Slot) fitting(digest string) *instance {
 	r := s.routing.Load()
 	l := r.usual
 	if digest != "" {
@@ -126,11 +164,10 @@ func (s *Slot) pick(digest string) *Lease {
 		return nil
 	}
 	in := l.current.Load()
-	if in == nil || !in.fit() || l != r.usual && in.leases.Load() >= in.share || !in.acquire() {
+	if in == nil || !in.fit() || l != r.usual && in.leases.Load() >= in.share {
 		return nil
 	}
-	in.leases.Add(1)
-	return &Lease{instance: in, slot: s}
+	return in
 }
 
 // unavailable says why a release cannot be picked, and whether waiting cannot help. The caller holds mu.
@@ -264,4 +301,18 @@ func (s *Slot) add(in *instance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.living[in.id] = in
+}
+
+// serves reports whether some provider takes calls here: a start must not take the processor from it.
+func (h *Host) serves() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.slots {
+		if r := s.routing.Load(); r.usual != nil {
+			if in := r.usual.current.Load(); in != nil && in.fit() {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -85,7 +85,8 @@ func (l *line) launch(ctx context.Context, d desired) (*instance, *Refused) {
 			runner = &pluginRunner{
 				socket: tmp, log: in.lines, order: ctx, logging: s.host.life,
 				command: command{
-					image: d.image, name: "payrack-provider-" + d.release.Name, dir: work,
+					beside: s.host.serves(),
+					image:  d.image, name: "payrack-provider-" + d.release.Name, dir: work,
 					confine: confinement{options: &s.host.options, work: work, socket: tmp, settings: d.settings, alone: o.Rehearsal},
 					env:     environment(cmd.Env, o.Env, work, s.host.pluginLevel(ctx)),
 				},
@@ -210,6 +211,10 @@ func (s *Slot) prove(ctx context.Context, in *instance, d desired) *Refused {
 			return nil
 		})
 	}
+	// A thread that is just being made may miss the change, so it is asked for again when the process is warm.
+	if refused := in.process.hurry(); err == nil && refused != nil {
+		err = refused
+	}
 	for range warmUps {
 		if err == nil {
 			err = step(func(ctx context.Context) error {
@@ -223,7 +228,7 @@ func (s *Slot) prove(ctx context.Context, in *instance, d desired) *Refused {
 	if err != nil {
 		return asRefused(err)
 	}
-	return nil
+	return in.process.hurry()
 }
 
 // configure hands over the settings. What is wrong with them is the operator's to repair: starting again
