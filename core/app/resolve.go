@@ -25,6 +25,9 @@ const (
 	// fill this process nor hold up the others.
 	maxWaiting  = 16
 	maxPatience = claimLease / 2
+	// pullsBeside is how much of an account's pace there is in all when clients ask, too: what the schedule takes must not
+	// shut out those who wait, and what they ask for must not become a stampede at the end of an outage.
+	pullsBeside = 2
 	// maxSteps bounds what one claim may do; what is left is due again.
 	maxSteps = 8
 )
@@ -71,7 +74,8 @@ func (a *App) turn(p payment.Payment) bool {
 	return true
 }
 
-// pull asks about a payment now instead of at its next check: somebody waits for it. At most once in outbound.PullPause.
+// pull asks about a payment now instead of at its next check: somebody waits for it. At most once in
+// outbound.PullPause, and only while the account's pace has room for it.
 func (a *App) pull(ctx context.Context, r payment.Record) {
 	if r.Operation.State == payment.OperationSending || !a.watching.may(r.Payment.ID, a.Clock.Now()) ||
 		!a.watching.enter(r.Payment) {
@@ -80,7 +84,9 @@ func (a *App) pull(ctx context.Context, r payment.Record) {
 	ctx = unheard(context.WithoutCancel(ctx))
 	a.background.Go(func() {
 		defer a.watching.leave(r.Payment)
-		claimed, err := a.Ledger.Due(ctx, outbound.DueQuery{Boot: a.Boot, Payment: r.Payment.ID, Limit: 1, Lease: claimLease})
+		claimed, err := a.Ledger.Due(ctx, outbound.DueQuery{
+			Boot: a.Boot, Payment: r.Payment.ID, Limit: 1, PerAccount: pullsBeside * a.SearchesPerSecond, Lease: claimLease,
+		})
 		if err != nil {
 			return // it is still due at its own time
 		}

@@ -14,21 +14,15 @@ import (
 func (l *ledger) Claimed(ctx context.Context, keys []outbound.ClaimKey) (all []outbound.Held, err error) {
 	end := l.store.span(ctx, "ledger.claimed", "SELECT claim, payment JOIN operation BY key_hash")
 	defer func() { end(SpanEnd{Err: err}) }()
-	generations, err := storedMonths(ctx, l.store.read)
-	if err != nil {
-		return nil, err
-	}
 	for _, k := range keys {
-		claim, taken, err := findClaim(ctx, l.store.read, k, generations)
+		claim, taken, err := l.store.held(ctx, k)
 		if err != nil {
 			return nil, err
 		}
 		if !taken {
 			continue
 		}
-		r, err := oneRecord(ctx, joined(l.store.read).Where("p.id = ?", string(claim.Payment)).
-			Where("(o.id = ? OR o.retry_of = ?)", string(claim.Operation), string(claim.Operation)).
-			OrderExpr("o.seq DESC").Limit(1))
+		r, err := l.store.record(ctx, l.store.reads.byOperation, string(claim.Payment), string(claim.Operation), string(claim.Operation))
 		if err != nil {
 			return nil, err
 		}
@@ -64,14 +58,17 @@ func (m *months) others(ctx context.Context, db bun.IDB, own int64) ([]int64, er
 	return slices.DeleteFunc(slices.Clone(m.known), func(n int64) bool { return n == own }), nil
 }
 
-// storedMonths walks from month to month along the primary key instead of reading all claims.
-func storedMonths(ctx context.Context, db bun.IDB) ([]int64, error) {
-	var stored []int64
-	err := db.NewRaw(`WITH RECURSIVE m (month) AS (
+// claimMonths walks from month to month along the primary key instead of reading all claims.
+const claimMonths = `WITH RECURSIVE m (month) AS (
  SELECT min(month) FROM claim
  UNION ALL
  SELECT (SELECT min(c.month) FROM claim c WHERE c.month > m.month) FROM m WHERE m.month IS NOT NULL)
- SELECT month FROM m WHERE month IS NOT NULL`).Scan(ctx, &stored)
+ SELECT month FROM m WHERE month IS NOT NULL`
+
+// storedMonths are the months of all claims.
+func storedMonths(ctx context.Context, db bun.IDB) ([]int64, error) {
+	var stored []int64
+	err := db.NewRaw(claimMonths).Scan(ctx, &stored)
 	if err != nil {
 		return nil, readFault(err)
 	}

@@ -18,11 +18,10 @@ const maxPage = 200
 func (l *ledger) Load(ctx context.Context, co company.ID, id payment.ID) (r payment.Record, err error) {
 	end := l.store.span(ctx, "ledger.load", "SELECT payment JOIN operation BY id")
 	defer func() { end(SpanEnd{Err: err}) }()
-	q := records(l.store.read).Where("p.id = ?", string(id))
 	if co != "" {
-		q = q.Where("p.company_id = ?", string(co))
+		return l.store.record(ctx, l.store.reads.byIDOfCompany, string(id), string(co))
 	}
-	return oneRecord(ctx, q)
+	return l.store.record(ctx, l.store.reads.byID, string(id))
 }
 
 // Find returns the payment of an order or of a provider's transaction.
@@ -33,27 +32,12 @@ func (l *ledger) Find(ctx context.Context, k outbound.Key) (r payment.Record, er
 		return payment.Record{}, fault.New(fault.Invalid, "key_malformed",
 			"a payment is found by its order number or by its transaction")
 	}
-	of := func() *bun.SelectQuery {
-		return l.store.read.NewSelect().TableExpr("payment AS x").ColumnExpr("x.id").
-			Where("x.company_id = ?", string(k.Company)).Where("x.environment = ?", string(k.Environment)).
-			Where("x.provider = ?", k.Provider).Where("x.account = ?", k.Account).Limit(1)
-	}
+	of := []any{string(k.Company), string(k.Environment), k.Provider, k.Account}
 	if k.Transaction != "" {
-		return oneRecord(ctx, records(l.store.read).
-			Where("p.id = (?)", of().Where("x.provider_transaction = ?", k.Transaction)))
+		return l.store.record(ctx, l.store.reads.byTransaction, append(of, k.Transaction)...)
 	}
-	ofOrder := func(live string) *bun.SelectQuery {
-		return of().Where("x.order_number = ?", k.OrderNumber).Where(live).OrderExpr("x.created_at DESC, x.id DESC")
-	}
-	// Each half has an index of its own.
-	return oneRecord(ctx, records(l.store.read).
-		Where("p.id = coalesce((?), (?))", ofOrder("x.live"), ofOrder("NOT x.live")))
-}
-
-// records selects payments beside their current operation: the open one, else the last one.
-func records(db bun.IDB) *bun.SelectQuery {
-	return joined(db).
-		OrderExpr("CASE WHEN o.state IN " + openStates + " THEN 0 ELSE 1 END, o.seq DESC").Limit(1)
+	of = append(of, k.OrderNumber)
+	return l.store.record(ctx, l.store.reads.byOrder, append(of, of...)...)
 }
 
 // joined selects payments beside their operations.

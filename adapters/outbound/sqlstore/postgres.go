@@ -62,6 +62,7 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 	return &Store{
 		dialect: postgres,
 		read:    read,
+		reads:   newReads(postgres),
 		writer:  newPostgresWriter(context.WithoutCancel(ctx), pool, read, o.Log),
 		trace:   o.Trace,
 		log:     o.Log,

@@ -69,6 +69,7 @@ func openSQLite(ctx context.Context, o Options) (*Store, error) {
 	return &Store{
 		dialect: sqlite,
 		read:    bun.NewDB(read, sqlitedialect.New()),
+		reads:   newReads(sqlite),
 		writer:  w,
 		trace:   o.Trace,
 		log:     o.Log,

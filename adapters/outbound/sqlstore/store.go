@@ -16,6 +16,7 @@ import (
 type Store struct {
 	dialect dialect
 	read    *bun.DB
+	reads   *reads
 	writer  writer
 	trace   Trace
 	log     *slog.Logger
@@ -109,6 +110,7 @@ func (s *Store) Writable(ctx context.Context) (err error) {
 func (s *Store) Close() error {
 	s.hints.close()
 	s.writer.close()
+	s.reads.close()
 	return errors.Join(internal(s.read.Close()), internal(s.backend.close()))
 }
 
