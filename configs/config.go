@@ -17,6 +17,7 @@ type Config struct {
 	Tokens      Tokens    `koanf:"tokens"`
 	Directory   Directory `koanf:"directory"`
 	Recovery    Recovery  `koanf:"recovery"`
+	Webhooks    Webhooks  `koanf:"webhooks"`
 	Shutdown    Shutdown  `koanf:"shutdown"`
 }
 
@@ -200,6 +201,13 @@ type Recovery struct {
 	FinalMargin Duration `koanf:"final_margin"`
 	// DecisionAfter is when the company's policy decides about an outcome that is still unknown.
 	DecisionAfter Duration `koanf:"decision_after"`
+}
+
+// Webhooks is how companies' servers are told what happens to their payments.
+type Webhooks struct {
+	// Loopback lets messages go to this machine, and there without TLS. It is refused in production: a server that speaks to
+	// its own neighbours for whoever registers an address is a way around the firewall.
+	Loopback bool `koanf:"loopback"`
 }
 
 // Shutdown is how the program ends.

@@ -99,6 +99,9 @@ func (c Config) problems() Errors {
 	within(&ps, "recovery.send_margin", c.Recovery.SendMargin, 500*time.Millisecond, time.Minute)
 	within(&ps, "recovery.final_margin", c.Recovery.FinalMargin, 500*time.Millisecond, time.Hour)
 	within(&ps, "recovery.decision_after", c.Recovery.DecisionAfter, time.Second, 24*time.Hour)
+	if c.Webhooks.Loopback && c.Environment == Production {
+		add("webhooks.loopback", "is true, and this is production", "set it to false: messages go to public addresses by https only")
+	}
 	within(&ps, "shutdown.grace", c.Shutdown.Grace, time.Second, longestGrace)
 	within(&ps, "shutdown.drain_delay", c.Shutdown.DrainDelay, 0, longestDrainDelay)
 	return ps

@@ -16,8 +16,8 @@ import (
 func (p *Platform) wireEvidence(w Wiring) error {
 	poster, err := p.Telemetry.Webhooks(webhooks.New(webhooks.Options{
 		UserAgent: "payrack/" + programVersion(),
-		// A shop that is being written listens on the same machine. An installation never speaks to itself.
-		Loopback: w.Create && w.Config.Environment != configs.Production,
+		// A shop that is being written listens on the same machine. An installation speaks to itself only where a test asks for it.
+		Loopback: (w.Create || w.Config.Webhooks.Loopback) && w.Config.Environment != configs.Production,
 	}))
 	if err != nil {
 		return fmt.Errorf("set up webhooks: %w", err)

@@ -47,6 +47,7 @@ type cluster struct {
 	gateway    *proxy
 	postgres   *rig.Postgres // nil on SQLite
 	replicas   []*replica
+	shop       *shop
 	http       *rig.Caller
 }
 
@@ -91,6 +92,9 @@ func openCluster(ctx context.Context, s settings, replicas int, dir string) (c *
 	if c.short, err = os.MkdirTemp("", "chaos-"); err != nil {
 		return c, err
 	}
+	if c.shop, err = openShop(ctx); err != nil {
+		return c, err
+	}
 	if replicas > 1 {
 		if c.postgres, err = rig.StartPostgres(ctx, c.Starter, filepath.Join(dir, "postgres"), s.ci); err != nil {
 			return c, err
@@ -112,7 +116,10 @@ func openCluster(ctx context.Context, s settings, replicas int, dir string) (c *
 	if err := c.startAll(ctx); err != nil {
 		return c, err
 	}
-	return c, c.authorize(ctx)
+	if err := c.authorize(ctx); err != nil {
+		return c, err
+	}
+	return c, c.register(ctx)
 }
 
 // furnish lets a development start make keys, company, store, credentials and client, and ends it.
@@ -213,6 +220,7 @@ func (c *cluster) newReplica(ctx context.Context, n int) (*replica, error) {
 			"interval": recoveryEvery.String(), "send_margin": sendMargin.String(), "final_margin": finalMargin.String(),
 			"decision_after": decisionAfter.String(),
 		},
+		"webhooks": object{"loopback": true},
 		"shutdown": object{"drain_delay": "0s", "grace": "10s"},
 	}, "", "  ")
 	if err != nil {
@@ -300,6 +308,9 @@ func (c *cluster) close() error {
 	}
 	if c.postgres != nil {
 		all = append(all, c.postgres.Stop())
+	}
+	if c.shop != nil {
+		all = append(all, c.shop.server.Close())
 	}
 	if c.short != "" {
 		all = append(all, os.RemoveAll(c.short)) //nolint:gosec // the temporary folder that was made above

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/payrack/payrack/deployments/chaos/record"
@@ -66,7 +68,12 @@ func (l *load) finish(ctx context.Context, about record.About) error {
 		return err
 	}
 	about.EndedUS = time.Now().UnixMicro()
-	var r record.Report
+	about.Hooked = true
+	if err := l.delivered(ctx); err != nil {
+		return err
+	}
+	about.Audit = l.audit(ctx)
+	r := record.Report{Messages: l.shop.heard()}
 	for _, one := range l.replicas {
 		l.trouble.add(one.child.Stop())
 	}
@@ -84,6 +91,20 @@ func (l *load) finish(ctx context.Context, about record.About) error {
 	about.Unfit = l.trouble.all
 	r.About = about
 	return r.Write(filepath.Join(l.dir, "report"))
+}
+
+// audit lets the program check its own journal, as an operator does.
+func (l *load) audit(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, rig.StartPatience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, l.payrack, "audit", "verify", "--admin-url", "http://"+l.replicas[0].admin) //nolint:gosec // the binary that the caller named
+	cmd.Env = append(os.Environ(), "PAYRACK_ADMIN_TOKEN="+l.token)
+	out, err := cmd.CombinedOutput()
+	first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if err != nil {
+		return record.AuditFailed + first
+	}
+	return first
 }
 
 // end closes the installation. After an error what was heard until then is kept.

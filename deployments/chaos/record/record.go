@@ -148,6 +148,26 @@ type Fact struct {
 	Hash   []byte          `json:"hash"`
 }
 
+// AuditFailed begins what About.Audit says when the program found its journal damaged, or could not check it.
+const AuditFailed = "failed: "
+
+// Message is a webhook that reached the company's server.
+type Message struct {
+	ID      string `json:"id"`
+	Type    string `json:"type"`
+	Payment string `json:"payment"`
+	// State of the payment as the message shows it, and AtUS when the event happened.
+	State string `json:"state"`
+	AtUS  int64  `json:"at"`
+	// Answer is the status that the server gave; 0 if it hung up, although it had read the message.
+	Answer int `json:"answer"`
+	// Signed is true if the signature is good.
+	Signed bool `json:"signed"`
+}
+
+// Taken reports that the server has the message: it may also come again.
+func (m Message) Taken() bool { return m.Answer == 0 || m.Answer/100 == 2 }
+
 // Secret is a text that must stand in no log and no database.
 type Secret struct {
 	Name string `json:"name"`
@@ -179,8 +199,10 @@ type About struct {
 	HealedUS int64    `json:"healed_us"`
 	EndedUS  int64    `json:"ended_us"`
 	Secrets  []Secret `json:"secrets"`
-	// Audit is what the program's own check of its journal said; empty if it has none.
+	// Audit is what the program's own check of its journal said; empty in reports that are older than the check.
 	Audit string `json:"audit,omitempty"`
+	// Hooked is true if a company's server listened for webhooks.
+	Hooked bool `json:"hooked,omitempty"`
 	// Unfit are troubles of the harness itself: a run with any proves nothing.
 	Unfit []string `json:"unfit,omitempty"`
 }

@@ -22,6 +22,7 @@ const (
 	paymentsFile   = "payments.jsonl"
 	operationsFile = "operations.jsonl"
 	journalFile    = "journal.jsonl"
+	messagesFile   = "messages.jsonl"
 )
 
 // Report is a run, read.
@@ -35,6 +36,7 @@ type Report struct {
 	Payments   []Payment
 	Operations []Operation
 	Journal    []Fact
+	Messages   []Message
 }
 
 // Write writes everything but the calls and blows, which a Writer wrote while they happened.
@@ -47,6 +49,7 @@ func (r Report) Write(dir string) error {
 		os.WriteFile(filepath.Join(dir, aboutFile), append(text, '\n'), 0o600),
 		writeAll(dir, ledgerFile, r.Ledger), writeAll(dir, requestsFile, r.Requests), writeAll(dir, faultsFile, r.Faults),
 		writeAll(dir, paymentsFile, r.Payments), writeAll(dir, operationsFile, r.Operations), writeAll(dir, journalFile, r.Journal),
+		writeAll(dir, messagesFile, r.Messages),
 	)
 }
 
@@ -55,6 +58,10 @@ func Open(dir string) (Report, error) {
 	var r Report
 	text, err := os.ReadFile(filepath.Join(dir, aboutFile)) //nolint:gosec // the caller names the folder
 	if err != nil {
+		return r, err
+	}
+	// A report that is older than these has none, and says so.
+	if err := readAll(dir, messagesFile, &r.Messages); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return r, err
 	}
 	return r, errors.Join(

@@ -39,6 +39,8 @@ type Verdict struct {
 	Histories       int
 	Changes         int
 	Refunds, Cancel int
+	// Messages are the webhooks that reached the company's server, Repeated those of them that it had or had refused before.
+	Messages, Repeated int
 	// Broken are the invariants that were broken, each with what broke it.
 	Broken []string
 }
@@ -78,6 +80,8 @@ func Judge(r record.Report) Verdict {
 	j.transmissions()
 	j.promises()
 	j.histories()
+	j.audited()
+	j.messages()
 	j.secrets()
 	return j.v
 }

@@ -95,6 +95,9 @@ func (t table) sections(all []Verdict) {
 				fmt.Fprintf(t.b, "| %s | %s | %d |\n", p, names[p], v.Points[p])
 			}
 		}
+		if v.About.Hooked {
+			fmt.Fprintf(t.b, "- webhooks: %d messages reached the company's server, %d of them again\n", v.Messages, v.Repeated)
+		}
 		if v.About.Audit != "" {
 			fmt.Fprintf(t.b, "- payrack audit verify: %s\n", v.About.Audit)
 		}

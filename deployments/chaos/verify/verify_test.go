@@ -15,7 +15,7 @@ func sound(t *testing.T) record.Report {
 	t.Helper()
 	const order, id = "C1-000001", "p1"
 	r := record.Report{
-		About: record.About{Layout: "test", Secrets: []record.Secret{{Name: "control", Control: true, Found: []string{"log"}}}},
+		About: record.About{Layout: "test", Hooked: true, Audit: "the journal is whole", Secrets: []record.Secret{{Name: "control", Control: true, Found: []string{"log"}}}},
 		Calls: []record.Call{
 			{Kind: record.Pay, Order: order, Provider: "acme", Key: "k", Begin: 1, End: 5, Status: 504, Told: record.Pending, Payment: id},
 			{Kind: record.Pay, Order: order, Provider: "acme", Key: "k", Begin: 6, End: 9, Status: 200, Told: record.Paid, Payment: id},
@@ -42,6 +42,12 @@ func sound(t *testing.T) record.Report {
 	r.Journal, p.Chain = chain(t, id, "SENDING", "UNKNOWN", "SUCCEEDED", "REFUNDING", "PARTIALLY_REFUNDED")
 	p.Version = int64(len(r.Journal))
 	r.Payments = []record.Payment{p}
+	r.Messages = []record.Message{
+		{ID: "m1", Type: "payment.unknown", Payment: id, State: "UNKNOWN", AtUS: 1_000_000, Answer: 503, Signed: true},
+		{ID: "m1", Type: "payment.unknown", Payment: id, State: "UNKNOWN", AtUS: 1_000_000, Answer: 204, Signed: true},
+		{ID: "m2", Type: "payment.succeeded", Payment: id, State: "SUCCEEDED", AtUS: 2_000_000, Answer: 204, Signed: true},
+		{ID: "m3", Type: "payment.partially_refunded", Payment: id, State: "PARTIALLY_REFUNDED", AtUS: 4_000_000, Signed: true},
+	}
 	return r
 }
 
@@ -114,7 +120,21 @@ func TestEveryInvariantCanBreak(t *testing.T) {
 		"a changed entry": {"I12", func(r *record.Report) {
 			r.Journal[1].Body = json.RawMessage(`{"state":"SUCCEEDED"}`)
 		}},
-		"a missing entry": {"I12", func(r *record.Report) { r.Journal = r.Journal[:4] }},
+		"a missing entry":                          {"I12", func(r *record.Report) { r.Journal = r.Journal[:4] }},
+		"a journal that the program finds damaged": {"I12", func(r *record.Report) { r.About.Audit = record.AuditFailed + "entry 3" }},
+		"an end that nobody told":                  {"I11", func(r *record.Report) { r.Messages = r.Messages[:3] }},
+		"an end that was refused":                  {"I11", func(r *record.Report) { r.Messages[3].Answer = 500 }},
+		"messages in another order": {"I11", func(r *record.Report) {
+			r.Messages[1], r.Messages[2] = r.Messages[2], r.Messages[1]
+		}},
+		"a message about nothing": {"I11", func(r *record.Report) { r.Messages[2].Type = "payment.reversed" }},
+		"one event under two ids": {"I11", func(r *record.Report) {
+			again := r.Messages[2]
+			again.ID = "m9"
+			r.Messages = append(r.Messages, again)
+		}},
+		"one id for two events":    {"I11", func(r *record.Report) { r.Messages[2].ID = "m1" }},
+		"a message without a seal": {"I11", func(r *record.Report) { r.Messages[2].Signed = false }},
 		"a secret in a log": {"I13", func(r *record.Report) {
 			r.About.Secrets = append(r.About.Secrets, record.Secret{Name: "key", Found: []string{"log"}})
 		}},
@@ -169,6 +189,7 @@ func TestAStoredAnswerAfterACancellation(t *testing.T) {
 		}
 		r.Ledger[1].Kind, r.Ledger[1].Amount, r.Requests[1].Operation, r.Operations[1].Kind = "void", 100, "void", "void"
 		r.Journal, r.Payments[0].Chain = chain(t, "p1", "SENDING", "SUCCEEDED", "VOIDING", "VOIDED")
+		r.About.Hooked = false // the messages are of another life
 		r.Payments[0].State, r.Payments[0].Version, r.Payments[0].Refunded = "VOIDED", 4, 100
 		if v := verify.Judge(r); (len(v.Broken) == 0) != want {
 			t.Errorf("first answer %d: %q", status, v.Broken)
