@@ -102,8 +102,14 @@ say "payrack plugin verify"
 "$payrack" plugin verify "$binary" --config "$project/conformance.json" --report "$work/report.json" >"$work/verify.log" 2>&1
 tail -1 "$work/verify.log" | sed 's/^/           /'
 
-say "payrack dev"
-"$payrack" dev --data "$work/data" --http 127.0.0.1:0 --admin 127.0.0.1:0 --sandbox 127.0.0.1:0 --plugins "$checkout/bin/plugins" >"$work/dev.log" 2>&1 &
+say "the project's fake gateway"
+(cd "$project" && "$go" build -o bin/fakegateway ./fakegateway/cmd) >"$work/gateway-build.log" 2>&1
+"$project/bin/fakegateway" >"$work/gateway.log" 2>&1 &
+gateway=$!
+await 20 "the fake gateway" grep -q 'serves on' "$work/gateway.log"
+
+say "payrack dev, told where that gateway is"
+"$payrack" dev --gateway "$name=$(sed -n 's/.*serves on //p' "$work/gateway.log")" --data "$work/data" --http 127.0.0.1:0 --admin 127.0.0.1:0 --sandbox 127.0.0.1:0 --plugins "$checkout/bin/plugins" >"$work/dev.log" 2>&1 &
 dev=$!
 await 60 "payrack dev" test -s "$work/data/dev.json"
 url=$(member "$work/data/dev.json" http_url)
@@ -112,12 +118,6 @@ PAYRACK_CLIENT_SECRET=$(member "$work/data/dev.json" client_secret)
 PAYRACK_ADMIN_URL=$(member "$work/data/dev.json" admin_url)
 PAYRACK_ADMIN_TOKEN=$(member "$work/data/dev.json" admin_token)
 export PAYRACK_CLIENT_SECRET PAYRACK_ADMIN_URL PAYRACK_ADMIN_TOKEN
-
-say "the project's fake gateway"
-(cd "$project" && "$go" build -o bin/fakegateway ./fakegateway/cmd) >"$work/gateway-build.log" 2>&1
-"$project/bin/fakegateway" >"$work/gateway.log" 2>&1 &
-gateway=$!
-await 20 "the fake gateway" grep -q 'serves on' "$work/gateway.log"
 
 say "install and activate, into the running platform"
 "$payrack" plugin install "$binary" -o json >"$work/installed.json" 2>"$work/install.log"

@@ -93,3 +93,6 @@ func Sampler(now func() time.Time) func(kind, code string) bool {
 	s := newSampler(now)
 	return func(kind, code string) bool { return s.takes(sampleKey{kind: Kind(kind), code: code}) }
 }
+
+// Classify is what the error of a transport that sent nothing is called.
+func Classify(ctx context.Context, err error) string { return classify(ctx, false, err).text }

@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -329,6 +330,9 @@ func classify(ctx context.Context, sent bool, err error) *SendError {
 		if sent {
 			e.text = "no answer in time"
 		}
+	case !sent && errors.Is(err, syscall.EACCES):
+		// Only a fence around the process answers so, such as the platform's.
+		e.text = "the plugin may not connect to this port: name the gateway in plugins.settings, or the port in plugins.sandbox.ports"
 	case !sent:
 		e.text = "the gateway could not be reached"
 	default:
