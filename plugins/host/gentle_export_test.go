@@ -1,3 +1,5 @@
+//go:build linux
+
 package host
 
 // OwnNice is the priority of this process, and whether one that was lowered may be raised to it again.
