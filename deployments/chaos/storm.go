@@ -100,11 +100,11 @@ func (l *load) audit(ctx context.Context) string {
 	cmd := exec.CommandContext(ctx, l.payrack, "audit", "verify", "--admin-url", "http://"+l.replicas[0].admin) //nolint:gosec // the binary that the caller named
 	cmd.Env = append(os.Environ(), "PAYRACK_ADMIN_TOKEN="+l.token)
 	out, err := cmd.CombinedOutput()
-	first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	said := strings.Join(strings.Fields(string(out)), " ")
 	if err != nil {
-		return record.AuditFailed + first
+		return record.AuditFailed + said
 	}
-	return first
+	return said
 }
 
 // end closes the installation. After an error what was heard until then is kept.
