@@ -34,24 +34,29 @@ func TestHundredMegabytesOfLog(t *testing.T) {
 // A plugin that never says that it serves, or stops in the middle, is given up; nothing waits for it.
 func TestNeverEndingStart(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, sandboxed, func(o *host.Options) { o.StartTimeout = time.Second })
-	goesOn := bystander(t, h)
-	for behaviour, code := range map[string]host.Code{
-		"forever-starting": host.CodeStartTimeout, "silent": host.CodeStartTimeout, "endless-line": host.CodeProtocolUnsupported,
+	for behaviour, c := range map[string]struct {
+		code     host.Code
+		patience time.Duration
+	}{
+		"forever-starting": {host.CodeStartTimeout, 3 * time.Second},
+		"silent":           {host.CodeStartTimeout, 3 * time.Second},
+		"endless-line":     {host.CodeProtocolUnsupported, 30 * time.Second}, // what it says ends it, and not the time
 	} {
+		h := newHost(t, sandboxed, func(o *host.Options) { o.StartTimeout = c.patience })
+		goesOn := bystander(t, h)
 		refused := make(chan error, 1)
 		go func() {
 			_, err := h.Slot(pluginName).Activate(t.Context(), release(t, role{Version: "1.0.0", Behaviour: behaviour}), nil)
 			refused <- err
 		}()
 		goesOn()
-		if r, ok := errors.AsType[*host.Refused](<-refused); !ok || r.Code != code {
-			t.Errorf("%s: %v, want %s", behaviour, r, code)
+		if r, ok := errors.AsType[*host.Refused](<-refused); !ok || r.Code != c.code {
+			t.Errorf("%s: %v, want %s", behaviour, r, c.code)
 		}
-	}
-	for _, s := range h.Status() {
-		if s.Name == pluginName && len(s.Instances) > 0 {
-			t.Errorf("left: %+v", s.Instances)
+		for _, s := range h.Status() {
+			if s.Name == pluginName && len(s.Instances) > 0 {
+				t.Errorf("%s: left: %+v", behaviour, s.Instances)
+			}
 		}
 	}
 }
