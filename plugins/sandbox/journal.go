@@ -104,10 +104,26 @@ func syncDir(dir string) error {
 // readJournal returns how many bytes are whole lines, and how many there are. A broken line is a torn
 // end if no whole line follows it; otherwise the file was damaged and nothing in it can be trusted.
 func readJournal(from io.Reader, replay func([]byte) error) (good, size int64, err error) {
+	return readLines(from, func([]byte) bool { return true }, replay)
+}
+
+// readLines is readJournal for the lines that are wanted. The others are not looked into, which makes a search through a long
+// journal several times faster. replay must not keep what it is given.
+func readLines(from io.Reader, wanted func([]byte) bool, replay func([]byte) error) (good, size int64, err error) {
 	lines := bufio.NewReaderSize(from, 1<<16)
 	for {
-		line, readErr := lines.ReadBytes('\n')
+		line, readErr := lines.ReadSlice('\n')
+		if errors.Is(readErr, bufio.ErrBufferFull) {
+			line = bytes.Clone(line)
+			var rest []byte
+			rest, readErr = lines.ReadBytes('\n')
+			line = append(line, rest...)
+		}
 		size += int64(len(line))
+		if readErr == nil && good+int64(len(line)) == size && !wanted(line) {
+			good = size
+			continue
+		}
 		if body, ok := unseal(line); ok {
 			if good+int64(len(line)) != size {
 				return good, size, fmt.Errorf("damaged at byte %d: move the folder away to start with an empty sandbox", good)
@@ -244,7 +260,7 @@ func (g *group) wait() error {
 }
 
 // scan hands every line that has been appended so far to visit, from the file.
-func (j *journal) scan(visit func([]byte) error) error {
+func (j *journal) scan(wanted func([]byte) bool, visit func([]byte) error) error {
 	j.mu.Lock()
 	newest := j.newest
 	j.mu.Unlock()
@@ -256,7 +272,7 @@ func (j *journal) scan(visit func([]byte) error) error {
 		return fmt.Errorf("open the sandbox journal: %w", err)
 	}
 	defer func() { _ = file.Close() }() // read only: nothing can be lost
-	if _, _, err := readJournal(file, visit); err != nil {
+	if _, _, err := readLines(file, wanted, visit); err != nil {
 		return fmt.Errorf("read the sandbox journal: %w", err)
 	}
 	return nil

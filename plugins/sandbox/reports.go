@@ -51,10 +51,10 @@ func (s *Server) report(visit func(record), member, orderID string) error {
 	if err != nil {
 		return fmt.Errorf("encode the order: %w", err)
 	}
-	return s.journal.scan(func(line []byte) error {
-		if !bytes.Contains(line, []byte(member)) || (orderID != "" && !bytes.Contains(line, needle)) {
-			return nil
-		}
+	wanted := func(line []byte) bool {
+		return (orderID == "" || bytes.Contains(line, needle)) && bytes.Contains(line, []byte(member))
+	}
+	return s.journal.scan(wanted, func(line []byte) error {
 		var rec record
 		if err := json.Unmarshal(line, &rec); err != nil {
 			return fmt.Errorf("decode: %w", err)

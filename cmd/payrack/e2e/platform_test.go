@@ -219,7 +219,7 @@ func (p *platform) sendWith(ctx context.Context, method, target string, body []b
 		return answer{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	return answer{res.StatusCode, res.Header, raw}, err
 }
 
@@ -359,6 +359,9 @@ func tail(s string) string {
 	}
 	return s
 }
+
+// maxAnswer is the longest answer that a test reads: the ledger of ten thousand orders has some megabytes.
+const maxAnswer = 64 << 20
 
 // lockedBuffer collects output that another goroutine writes.
 type lockedBuffer struct {
