@@ -162,7 +162,12 @@ func (p *platform) kill() {
 // waitFor polls until something holds.
 func (p *platform) waitFor(what string, holds func() bool) {
 	p.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	p.waitUpTo(patience, what, holds)
+}
+
+func (p *platform) waitUpTo(limit time.Duration, what string, holds func() bool) {
+	p.t.Helper()
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if holds() {
 			return
 		}
