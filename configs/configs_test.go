@@ -161,6 +161,10 @@ func TestMistakes(t *testing.T) {
 		"production without TLS": {
 			yaml: "environment: production\n", want: []string{"http.public_url: is not https, and this is production"},
 		},
+		"messages to this machine in production": {
+			yaml: "environment: production\nhttp: {public_url: \"https://pay.example.com\"}\nwebhooks: {loopback: true}\n",
+			want: []string{"webhooks.loopback: is true, and this is production"},
+		},
 		"keys beside the data in production": {
 			yaml: "environment: production\nhttp: {public_url: \"https://pay.example.com\"}\nkeys: {dir: payrack-data/x/../keys}\n",
 			want: []string{"keys.dir: lies inside the folder of the database"},

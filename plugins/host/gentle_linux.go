@@ -8,7 +8,7 @@ import (
 )
 
 // startNice is how much lower the priority of a process is while it is started beside one that serves: the start of a Go
-// program keeps a core busy for a tenth of a second, which payments would otherwise wait for. It is no more, so that the start
+// program takes its share of the processor, which payments would otherwise wait for. It is no more, so that the start
 // ends on a machine without an idle moment, too: a tenth of what a serving process gets is left for it.
 const startNice = 10
 

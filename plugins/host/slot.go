@@ -73,8 +73,9 @@ func newSlot(h *Host, name string) *Slot {
 }
 
 // Acquire takes a reference on the default release's instance; close the Lease when the answer is recorded. It waits
-// for a place, and for a crashed plugin to come back, each at most Options.RestartWait. Its error is an
-// *Unavailable: nothing was handed to any plugin.
+// for a place, and for a crashed plugin to come back, each at most Options.RestartWait; after its return those that waited
+// go on one after the other, the last after another RestartWait. Its error is an *Unavailable: nothing was handed to any
+// plugin.
 func (s *Slot) Acquire(ctx context.Context) (*Lease, error) { return s.acquire(ctx, "", true) }
 
 // AcquireRelease is Acquire for the release with that digest.

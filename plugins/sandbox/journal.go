@@ -107,8 +107,8 @@ func readJournal(from io.Reader, replay func([]byte) error) (good, size int64, e
 	return readLines(from, func([]byte) bool { return true }, replay)
 }
 
-// readLines is readJournal for the lines that are wanted. The others are not looked into, which makes a search through a long
-// journal several times faster. replay must not keep what it is given.
+// readLines is readJournal for the lines that are wanted. The others are neither checked nor decoded: a search through a long
+// journal has little else to do. replay must not keep what it is given.
 func readLines(from io.Reader, wanted func([]byte) bool, replay func([]byte) error) (good, size int64, err error) {
 	lines := bufio.NewReaderSize(from, 1<<16)
 	for {

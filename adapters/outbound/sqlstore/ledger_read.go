@@ -43,13 +43,22 @@ func (l *ledger) Find(ctx context.Context, k outbound.Key) (r payment.Record, er
 // joined selects payments beside their operations.
 func joined(db bun.IDB) *bun.SelectQuery {
 	q := db.NewSelect().TableExpr("payment AS p").Join("JOIN operation AS o ON o.payment_id = p.id")
-	for _, c := range paymentColumns() {
-		q = q.ColumnExpr("p." + c + " AS p__" + c)
-	}
-	for _, c := range operationColumns() {
-		q = q.ColumnExpr("o." + c + " AS o__" + c)
+	for _, c := range recordColumns() {
+		q = q.ColumnExpr(c)
 	}
 	return q
+}
+
+// recordColumns are those of a recordRow.
+func recordColumns() []string {
+	var all []string
+	for _, c := range paymentColumns() {
+		all = append(all, "p."+c+" AS p__"+c)
+	}
+	for _, c := range operationColumns() {
+		all = append(all, "o."+c+" AS o__"+c)
+	}
+	return all
 }
 
 func oneRecord(ctx context.Context, q *bun.SelectQuery) (payment.Record, error) {
