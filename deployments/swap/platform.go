@@ -111,7 +111,7 @@ func common(plugins map[string]any) map[string]any {
 	section := maps.Clone(plugins)
 	return map[string]any{
 		"environment": "test", "plugins": section,
-		"recovery": map[string]any{"interval": "500ms", "searches_per_second": 100, "send_margin": "2s", "final_margin": "2s", "decision_after": "20s"},
+		"recovery": map[string]any{"interval": "500ms", "send_margin": "2s", "final_margin": "2s", "decision_after": "20s"},
 	}
 }
 

@@ -56,10 +56,10 @@ type Options struct {
 	// DescribeTimeout bounds a run with --payrack-info. Default 10 s.
 	DescribeTimeout time.Duration
 	// PingEvery and PingTimeout find a plugin that hangs: out of service at the first missed ping, killed
-	// at the third. Default 2 s and 1 s.
+	// at the third. Default 1 s each.
 	PingEvery   time.Duration
 	PingTimeout time.Duration
-	// RestartWait is how long Acquire waits for a crashed plugin to come back. Default 1 s.
+	// RestartWait is how long Acquire waits for a place and for a crashed plugin to come back, together. Default 1 s.
 	RestartWait time.Duration
 	// BackoffBase and BackoffCap space the restarts after the first, which is immediate. Default 0.5 s
 	// and 60 s.
@@ -93,7 +93,7 @@ func (o Options) withDefaults() Options {
 	orDuration(&o.StartTimeout, 10*time.Second)
 	orDuration(&o.StepTimeout, 5*time.Second)
 	orDuration(&o.DescribeTimeout, 10*time.Second)
-	orDuration(&o.PingEvery, 2*time.Second)
+	orDuration(&o.PingEvery, time.Second)
 	orDuration(&o.PingTimeout, time.Second)
 	orDuration(&o.RestartWait, time.Second)
 	orDuration(&o.BackoffBase, 500*time.Millisecond)

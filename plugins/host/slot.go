@@ -73,8 +73,8 @@ func newSlot(h *Host, name string) *Slot {
 }
 
 // Acquire takes a reference on the default release's instance; close the Lease when the answer is recorded. It waits
-// for a place, and for a crashed plugin to come back, each at most Options.RestartWait; after its return those that waited
-// go on one after the other, the last after another RestartWait. Its error is an *Unavailable: nothing was handed to any
+// for a place and for a crashed plugin to come back, in all at most Options.RestartWait; after its return those that waited
+// go on one after the other, the last after falling times RestartWait. Its error is an *Unavailable: nothing was handed to any
 // plugin.
 func (s *Slot) Acquire(ctx context.Context) (*Lease, error) { return s.acquire(ctx, "", true) }
 
@@ -90,13 +90,16 @@ func (s *Slot) TryRelease(ctx context.Context, digest string) (*Lease, error) {
 
 func (s *Slot) acquire(ctx context.Context, digest string, patient bool) (*Lease, error) {
 	patience := s.host.options.RestartWait
+	until := time.Now().Add(patience)
 	if !s.calls.enter(ctx, patience) {
 		return nil, &Unavailable{Name: s.name, Why: WhyOverloaded}
 	}
 	if l := s.pick(digest); l != nil {
 		return l, nil
 	}
-	timer := time.NewTimer(patience)
+	// One patience for both: when a hanging process is killed its places are free all at once, and those who waited for them
+	// would otherwise all give up at one moment, too.
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	waiting := s.waiting.Add(1)
 	defer s.waiting.Add(-1)
@@ -125,14 +128,18 @@ func (s *Slot) acquire(ctx context.Context, digest string, patient bool) (*Lease
 	}
 }
 
-// stagger is the mean time between two calls that waited for a plugin to come back. All at once they would take the
-// processor from the providers that had no trouble.
-const stagger = 8 * time.Millisecond
+const (
+	// stagger is the mean time between two calls that waited for a plugin to come back. All at once they would take the
+	// processor from the providers that had no trouble.
+	stagger = 16 * time.Millisecond
+	// falling times the patience of one of them is the longest that they take to fall in: behind them are those who gave up
+	// and ask again, and within one patience both together were more than two processors could carry.
+	falling = 3
+)
 
-// fallIn is when one of the calls that wait for a plugin goes to it after its return, at most the patience of one of them;
-// chance is at least 0 and less than 1.
+// fallIn is when one of the calls that wait for a plugin goes to it after its return; chance is at least 0 and less than 1.
 func fallIn(waiting int64, patience time.Duration, chance float64) time.Duration {
-	return time.Duration(chance * float64(min(time.Duration(waiting)*stagger, patience)))
+	return time.Duration(chance * float64(min(time.Duration(waiting)*stagger, falling*patience)))
 }
 
 func pauseFor(ctx context.Context, d time.Duration) {
