@@ -14,12 +14,13 @@ import (
 
 func TestCutCallsAnswersUnknownAndClosesAtOnce(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
+	var logs logBuffer
+	h := newHost(t, logging(&logs))
 	a := activate(t, h, role{Version: "1.0.0"}, "")
 	l := acquire(t, h)
 	answers := make(chan provider.Answer, 1)
 	go func() { answers <- l.Pay(withTime(t, 30*time.Second), payment("sleep:30s")) }()
-	time.Sleep(50 * time.Millisecond)
+	asleep(t, &logs)
 	if cut := h.CutCalls(); cut != 1 {
 		t.Errorf("%d calls were cut off, want 1", cut)
 	}

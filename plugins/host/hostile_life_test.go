@@ -38,26 +38,31 @@ func TestNeverEndingStart(t *testing.T) {
 		code     host.Code
 		patience time.Duration
 	}{
-		"forever-starting": {host.CodeStartTimeout, 3 * time.Second},
-		"silent":           {host.CodeStartTimeout, 3 * time.Second},
+		// The time is the bystander's, too, and its start must not be a matter of luck.
+		"forever-starting": {host.CodeStartTimeout, 15 * time.Second},
+		"silent":           {host.CodeStartTimeout, 15 * time.Second},
 		"endless-line":     {host.CodeProtocolUnsupported, 30 * time.Second}, // what it says ends it, and not the time
 	} {
-		h := newHost(t, sandboxed, func(o *host.Options) { o.StartTimeout = c.patience })
-		goesOn := bystander(t, h)
-		refused := make(chan error, 1)
-		go func() {
-			_, err := h.Slot(pluginName).Activate(t.Context(), release(t, role{Version: "1.0.0", Behaviour: behaviour}), nil)
-			refused <- err
-		}()
-		goesOn()
-		if r, ok := errors.AsType[*host.Refused](<-refused); !ok || r.Code != c.code {
-			t.Errorf("%s: %v, want %s", behaviour, r, c.code)
-		}
-		for _, s := range h.Status() {
-			if s.Name == pluginName && len(s.Instances) > 0 {
-				t.Errorf("%s: left: %+v", behaviour, s.Instances)
+		t.Run(behaviour, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, sandboxed, func(o *host.Options) { o.StartTimeout = c.patience })
+			goesOn := bystander(t, h)
+			bad := release(t, role{Version: "1.0.0", Behaviour: behaviour})
+			refused := make(chan error, 1)
+			go func() {
+				_, err := h.Slot(pluginName).Activate(t.Context(), bad, nil)
+				refused <- err
+			}()
+			goesOn()
+			if r, ok := errors.AsType[*host.Refused](<-refused); !ok || r.Code != c.code {
+				t.Errorf("%v, want %s", r, c.code)
 			}
-		}
+			for _, s := range h.Status() {
+				if s.Name == pluginName && len(s.Instances) > 0 {
+					t.Errorf("left: %+v", s.Instances)
+				}
+			}
+		})
 	}
 }
 
@@ -120,7 +125,7 @@ func TestDeafPluginInTheSandbox(t *testing.T) {
 // A plugin that is stopped does not keep the other from its calls.
 func TestStoppedPluginBesideAnother(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, sandboxed, func(o *host.Options) { o.PingEvery, o.PingTimeout = 50*time.Millisecond, 100*time.Millisecond })
+	h := newHost(t, sandboxed, func(o *host.Options) { o.PingEvery, o.PingTimeout = 200*time.Millisecond, time.Second })
 	goesOn := bystander(t, h)
 	pid := activate(t, h, role{Version: "1.0.0"}, "").PID
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {

@@ -77,9 +77,9 @@ func TestRefusedBeforeHandOver(t *testing.T) {
 	for name, a := range map[string]provider.Answer{
 		"no deadline":      l.Pay(t.Context(), payment("x")),
 		"time is up":       l.Pay(over, payment("x")),
-		"too long":         l.Pay(withTime(t, time.Second), long),
-		"refused by SDK":   l.Pay(withTime(t, time.Second), provider.PayRequest{}),
-		"failure as it is": l.Pay(withTime(t, time.Second), payment("failure")),
+		"too long":         l.Pay(withTime(t, 20*time.Second), long),
+		"refused by SDK":   l.Pay(withTime(t, 20*time.Second), provider.PayRequest{}),
+		"failure as it is": l.Pay(withTime(t, 20*time.Second), payment("failure")),
 	} {
 		if a.Failure() == nil || a.Failure().Effect != provider.EffectNone {
 			t.Errorf("%s: %+v, want a failure without effect", name, a.Failure())
@@ -164,12 +164,13 @@ func TestDeafPluginIsStopped(t *testing.T) {
 
 func TestSignalsDoNotEndAPlugin(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
+	var logs logBuffer
+	h := newHost(t, logging(&logs))
 	a := activate(t, h, role{Version: "1.0.0"}, "")
 	l := acquire(t, h)
 	answers := make(chan provider.Answer, 1)
 	go func() { answers <- l.Pay(withTime(t, 10*time.Second), payment("sleep:300ms")) }()
-	time.Sleep(50 * time.Millisecond)
+	asleep(t, &logs)
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		_ = syscall.Kill(a.PID, s)
 	}

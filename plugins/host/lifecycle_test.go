@@ -206,12 +206,13 @@ func TestSwapUnderLoad(t *testing.T) {
 
 func TestKilledPluginMeansUnknownAndComesBack(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
+	var logs logBuffer
+	h := newHost(t, logging(&logs))
 	a := activate(t, h, role{Version: "1.0.0"}, `{"label":"kept"}`)
 	l := acquire(t, h)
 	answers := make(chan provider.Answer, 1)
 	go func() { answers <- l.Pay(withTime(t, 20*time.Second), payment("sleep:20s")) }()
-	time.Sleep(100 * time.Millisecond)
+	asleep(t, &logs)
 	if err := syscall.Kill(a.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -296,12 +297,13 @@ func TestReconfigure(t *testing.T) {
 
 func TestDisable(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
+	var logs logBuffer
+	h := newHost(t, logging(&logs))
 	a := activate(t, h, role{Version: "1.0.0"}, "")
 	l := acquire(t, h)
 	answers := make(chan provider.Answer, 1)
 	go func() { answers <- l.Pay(withTime(t, 10*time.Second), payment("sleep:300ms")); l.Close() }()
-	time.Sleep(50 * time.Millisecond)
+	asleep(t, &logs)
 	if err := h.Slot(pluginName).Disable(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +331,7 @@ func TestDrainDeadline(t *testing.T) {
 	l := acquire(t, h)
 	answers := make(chan provider.Answer, 1)
 	go func() { answers <- l.Pay(withTime(t, 30*time.Second), payment("sleep:30s")) }()
-	time.Sleep(50 * time.Millisecond)
+	asleep(t, &logs)
 	activate(t, h, role{Version: "2.0.0"}, "")
 	got := <-answers
 	if got.Failure() == nil || got.Failure().Effect != provider.EffectPossible {
@@ -343,12 +345,13 @@ func TestDrainDeadline(t *testing.T) {
 
 func TestCloseCutsOffWhenItsTimeIsUp(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
+	var logs logBuffer
+	h := newHost(t, logging(&logs))
 	a := activate(t, h, role{Version: "1.0.0"}, "")
 	l := acquire(t, h)
 	answers := make(chan provider.Answer, 1)
 	go func() { answers <- l.Pay(withTime(t, 30*time.Second), payment("sleep:30s")) }()
-	time.Sleep(50 * time.Millisecond)
+	asleep(t, &logs)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if err := h.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {

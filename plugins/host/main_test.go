@@ -131,8 +131,12 @@ func newHost(t testing.TB, change ...func(*host.Options)) *host.Host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A loaded machine may take longer than a second for a restart.
-	o := host.Options{RunDir: dir, AllowDynamic: true, RestartWait: 20 * time.Second, NoTunnel: os.Getenv(envNoTunnel) != ""}
+	// A loaded machine may take longer for a start, a ping and a restart than the product allows; a test that is about one
+	// of them sets its own.
+	o := host.Options{
+		RunDir: dir, AllowDynamic: true, NoTunnel: os.Getenv(envNoTunnel) != "", RestartWait: 20 * time.Second,
+		PingTimeout: 10 * time.Second, StartTimeout: time.Minute, StepTimeout: 30 * time.Second, DescribeTimeout: time.Minute,
+	}
 	for _, c := range change {
 		c(&o)
 	}
@@ -219,7 +223,7 @@ func (b *logBuffer) logger() *slog.Logger {
 }
 
 // eventuallyFor is how long something that happens by itself may take, on a machine that does other things too.
-const eventuallyFor = 15 * time.Second
+const eventuallyFor = time.Minute
 
 // eventually waits for something that happens by itself.
 func eventually(t *testing.T, what string, ok func() bool) {
@@ -230,6 +234,17 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		}
 	}
 	t.Fatalf("never happened: %s", what)
+}
+
+// asleep waits until the test plugin says that a call has arrived and sleeps.
+func asleep(t *testing.T, logs *logBuffer) {
+	t.Helper()
+	eventually(t, "the call is handed over", func() bool { return strings.Contains(logs.String(), `"text":"asleep"`) })
+}
+
+// logging makes the host write into a log.
+func logging(logs *logBuffer) func(*host.Options) {
+	return func(o *host.Options) { o.Log = logs.logger() }
 }
 
 // restarted waits until another process than the one that was killed serves. A call that is handed over

@@ -27,7 +27,10 @@ func playHost() {
 	if err := json.Unmarshal([]byte(os.Getenv("PAYRACK_TEST_HOST")), &plan); err != nil {
 		panic(err)
 	}
-	h, err := host.New(host.Options{RunDir: plan.RunDir, AllowDynamic: true, Shim: plan.Shim})
+	h, err := host.New(host.Options{
+		RunDir: plan.RunDir, AllowDynamic: true, Shim: plan.Shim, RestartWait: 20 * time.Second, // as newHost
+		PingTimeout: 10 * time.Second, StartTimeout: time.Minute, StepTimeout: 30 * time.Second,
+	})
 	if err != nil {
 		panic(err)
 	}
@@ -113,12 +116,14 @@ func killedHost(t *testing.T, words []string) {
 	}
 	_ = cmd.Wait()
 	killed := time.Now()
+	// One that is stopped would stay for ever.
 	for alive(pids[0]) || alive(pids[1]) {
-		if time.Since(killed) > 2*time.Second {
-			t.Fatalf("two seconds after the host was killed a plugin lives: %v %v", alive(pids[0]), alive(pids[1]))
+		if time.Since(killed) > 20*time.Second {
+			t.Fatalf("twenty seconds after the host was killed a plugin lives: %v %v", alive(pids[0]), alive(pids[1]))
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+	t.Logf("the plugins were gone after %v", time.Since(killed))
 	// The next host on the same directory sweeps what the killed one left.
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {

@@ -183,6 +183,9 @@ func (p *testProvider) Pay(ctx context.Context, r provider.PayRequest) provider.
 		return provider.Approved(filled[provider.Result](), provider.Native{Body: dump(r), Sensitive: true})
 	case "sleep":
 		d, _ := time.ParseDuration(rest)
+		if d >= 100*time.Millisecond { // shorter ones are load
+			p.host.Log.LogAttrs(ctx, slog.LevelInfo, "asleep")
+		}
 		select {
 		case <-time.After(d):
 		case <-ctx.Done():

@@ -30,6 +30,7 @@ func TestTraceCrossesTheBorder(t *testing.T) {
 	var spans []got
 	h := newHost(t, func(o *host.Options) {
 		o.TracerProvider = tracers
+		o.StopTimeout = 20 * time.Second // a slow machine needs time to flush
 		o.Spans = func(s host.Source, r *coltracepb.ExportTraceServiceRequest) {
 			mu.Lock()
 			defer mu.Unlock()

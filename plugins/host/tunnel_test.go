@@ -76,7 +76,7 @@ func TestTunnelCallWithoutAnswer(t *testing.T) {
 	h := newHost(t)
 	activate(t, h, role{Version: "1.0.0", Behaviour: "raw-tunnel"}, "")
 	l := acquire(t, h)
-	a := l.Pay(withTime(t, 50*time.Millisecond), payment("swallow"))
+	a := l.Pay(withTime(t, time.Second), payment("swallow"))
 	if a.Outcome() != provider.OutcomeUnknown || a.Failure().Effect != provider.EffectPossible || a.Failure().Reason != provider.ReasonTimeout {
 		t.Errorf("outcome %v, %+v", a.Outcome(), a.Failure())
 	}

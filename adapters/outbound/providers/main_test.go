@@ -132,7 +132,12 @@ func newPlatform(tb testing.TB, change ...func(*host.Options)) platform {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	o := host.Options{RunDir: run, AllowDynamic: true}
+	// A loaded machine may take longer for a start, a ping and a restart than the product allows; a test that is about one
+	// of them sets its own.
+	o := host.Options{
+		RunDir: run, AllowDynamic: true, RestartWait: 20 * time.Second, PingTimeout: 10 * time.Second,
+		StartTimeout: time.Minute, StepTimeout: 30 * time.Second, DescribeTimeout: time.Minute,
+	}
 	for _, c := range change {
 		c(&o)
 	}

@@ -193,15 +193,15 @@ func hidden(t *testing.T, info host.Info, account sandbox.Account) (out []string
 	return out
 }
 
-// settled waits until nothing more is written.
+// settled waits until nothing more is written: one quiet moment may be a slow machine.
 func (x theatre) settled(t *testing.T, name string) []string {
 	t.Helper()
 	ids := x.await(t, name, 3)
-	for range 100 {
+	for quiet, rounds := 0, 0; quiet < 20 && rounds < 300; rounds++ {
 		time.Sleep(100 * time.Millisecond)
 		again := x.await(t, name, len(ids))
-		if len(again) == len(ids) {
-			return ids
+		if quiet++; len(again) != len(ids) {
+			quiet = 0
 		}
 		ids = again
 	}
