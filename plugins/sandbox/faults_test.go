@@ -26,7 +26,7 @@ type outcome struct {
 // send is a client with its own connection, so that one test's broken connection is not another's.
 func send(t *testing.T, s *sandboxtest.Sandbox, path, order string) outcome {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/toy/"+path+"?order="+order, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
@@ -198,8 +198,8 @@ func TestProbability(t *testing.T) {
 func TestDelayLandsAlthoughTheClientLeft(t *testing.T) {
 	t.Parallel()
 	s := sandboxtest.Start(t, toyOptions(t))
-	s.Arm(sandboxtest.Object{"fault": "delay", "delay_ms": 300})
-	client := &http.Client{Timeout: 50 * time.Millisecond}
+	s.Arm(sandboxtest.Object{"fault": "delay", "delay_ms": 3000})
+	client := &http.Client{Timeout: time.Second}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/toy/pay?order=A", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestDelayLandsAlthoughTheClientLeft(t *testing.T) {
 		_ = resp.Body.Close()
 		t.Fatal("the client did not time out")
 	}
-	for deadline := time.Now().Add(5 * time.Second); len(s.Ledger("toy", "A")) == 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(s.Ledger("toy", "A")) == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the late payment never landed")
 		}
@@ -226,7 +226,7 @@ func TestLandingMaxSplitsADelay(t *testing.T) {
 		defer close(done)
 		send(t, s, "pay", "A")
 	}()
-	for deadline := time.Now().Add(4 * time.Second); len(s.Ledger("toy", "A")) == 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); len(s.Ledger("toy", "A")) == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the payment did not land by landing_max")
 		}

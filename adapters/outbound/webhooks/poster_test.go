@@ -96,7 +96,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := webhooks.New(webhooks.Options{Loopback: true, Timeout: 2 * time.Second})
+			p := webhooks.New(webhooks.Options{Loopback: true, Timeout: 10 * time.Second})
 			o := p.Post(t.Context(), message(serving(t, c.answer)))
 			if o.Status != c.status || o.RetryAfter != c.retry || o.Delivered() != (c.words == "") || !strings.Contains(o.Trouble, c.words) {
 				t.Errorf("%+v", o)

@@ -258,7 +258,7 @@ func TestPrintedSlip(t *testing.T) {
 func TestFollowUpTooSlow(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, always(reply{clear: `{}`, wait: time.Minute}))
-	p := open(t, g.URL, func(s *ipass.Settings) { s.Timeouts.FollowUp = provider.Duration(50 * time.Millisecond) })
+	p := open(t, g.URL, func(s *ipass.Settings) { s.Timeouts.FollowUp = provider.Duration(time.Second) })
 	for name, answer := range map[string]provider.Answer{
 		"void": p.Void(t.Context(), voidRequest(t)), "refund": p.Refund(t.Context(), refundRequest(t, 1)), "capture": p.Capture(t.Context(), captureRequest(t)),
 	} {

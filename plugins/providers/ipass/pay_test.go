@@ -297,7 +297,7 @@ func TestNoGatewayConfigured(t *testing.T) {
 func TestPayTooSlow(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, always(reply{clear: success(), wait: time.Minute}))
-	p := open(t, g.URL, func(s *ipass.Settings) { s.Timeouts.Pay = provider.Duration(50 * time.Millisecond) })
+	p := open(t, g.URL, func(s *ipass.Settings) { s.Timeouts.Pay = provider.Duration(time.Second) })
 	f := p.Pay(t.Context(), payRequest(t, nil, seedColumns)).Failure()
 	if f == nil || f.Effect != provider.EffectPossible || f.Reason != provider.ReasonTimeout {
 		t.Errorf("got %+v", f)

@@ -228,7 +228,7 @@ func TestTimeoutsOfFollowUps(t *testing.T) {
 		"POST /v3/payments/" + txn + "/confirm": {body: captureAnswer, wait: time.Minute},
 		"POST /v3/payments/" + txn + "/refund":  {body: refundAnswer, wait: time.Minute},
 	})
-	short := provider.Duration(50 * time.Millisecond)
+	short := provider.Duration(time.Second)
 	p := open(t, g.URL, func(s *linepay.Settings) { s.Timeouts.Confirm, s.Timeouts.Refund = short, short })
 	for _, kind := range []provider.Kind{provider.KindConfirm, provider.KindRefund} {
 		f := do(t, p, kind, online(t, linepay.TypeOnline, "v3", `{}`), provider.Reference{TransactionID: txn}, whole).Failure()

@@ -210,7 +210,7 @@ func TestPayWithoutAnAnswer(t *testing.T) {
 	t.Run("too slow", func(t *testing.T) {
 		t.Parallel()
 		g := newGateway(t, map[string]reply{"POST /v4/payments/oneTimeKeys/pay": {body: paidAnswer, wait: time.Minute}})
-		p := open(t, g.URL, func(s *linepay.Settings) { s.Timeouts.Pay = provider.Duration(50 * time.Millisecond) })
+		p := open(t, g.URL, func(s *linepay.Settings) { s.Timeouts.Pay = provider.Duration(time.Second) })
 		f := p.Pay(t.Context(), payRequest(t, "v4", `{}`)).Failure()
 		if f == nil || f.Effect != provider.EffectPossible || f.Reason != provider.ReasonTimeout {
 			t.Errorf("got %+v", f)

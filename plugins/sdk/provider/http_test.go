@@ -26,7 +26,6 @@ import (
 
 func TestDoClassifiesEveryBreak(t *testing.T) {
 	t.Parallel()
-	const short = 300 * time.Millisecond
 	for name, c := range map[string]struct {
 		do     act
 		sent   bool
@@ -40,11 +39,11 @@ func TestDoClassifiesEveryBreak(t *testing.T) {
 		"half a body":              {func(c net.Conn, _ int) bool { say(ok("0123456789canary")[:45])(c, 0); return false }, true, provider.ReasonBadAnswer, 200},
 		"half a body, then silence": {func(c net.Conn, _ int) bool {
 			say(ok("0123456789canary")[:45])(c, 0)
-			time.Sleep(time.Second)
+			time.Sleep(5 * time.Second)
 			return false
 		}, true, provider.ReasonTimeout, 200},
 		"bad chunk":       {say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\ncanary"), true, provider.ReasonBadAnswer, 200},
-		"silence":         {func(net.Conn, int) bool { time.Sleep(time.Second); return false }, true, provider.ReasonTimeout, 0},
+		"silence":         {func(net.Conn, int) bool { time.Sleep(5 * time.Second); return false }, true, provider.ReasonTimeout, 0},
 		"too long a body": {say(ok(strings.Repeat("canary", 20_000))), true, provider.ReasonBadAnswer, 200},
 		"too long without a length": {func(c net.Conn, _ int) bool {
 			say("HTTP/1.1 200 OK\r\n\r\n"+strings.Repeat("x", 70_000))(c, 0)
@@ -56,7 +55,11 @@ func TestDoClassifiesEveryBreak(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, c.do)
-			res, failed := send(t, provider.NewClient(provider.ClientOptions{Timeout: short}), g.url())
+			patience := 20 * time.Second
+			if c.reason == provider.ReasonTimeout {
+				patience = time.Second
+			}
+			res, failed := send(t, provider.NewClient(provider.ClientOptions{Timeout: patience}), g.url())
 			if failed == nil {
 				t.Fatalf("answered %d %q", res.Status, res.Body)
 			}
