@@ -146,7 +146,7 @@ func tailInOrder(t *testing.T, b *book) {
 // hide them for a while.
 func (b *book) visible(t *testing.T, n int) []journal.Placed {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		all := b.drained(t, journal.Place{}, 100)
 		if len(all) >= n || time.Now().After(deadline) {
 			return all
@@ -193,7 +193,7 @@ func tailMissesNothing(t *testing.T, b *book) {
 		follow()
 	}
 	// What another transaction still hid is seen when that has ended.
-	for deadline := time.Now().Add(30 * time.Second); len(seen) < len(changes) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); len(seen) < len(changes) && time.Now().Before(deadline); {
 		follow()
 		time.Sleep(time.Millisecond)
 	}

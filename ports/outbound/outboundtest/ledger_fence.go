@@ -54,14 +54,15 @@ func sharedFenceCases() []ledgerCase {
 			b.fenced(t, "other", 10)
 			r := b.begun(t, busy("other"))
 			b.fenced(t, "now", 10)
-			b.Age(t, "other", outbound.ReplicaLease-time.Second)
+			// The lease has room for a slow machine; two halves are a whole.
+			b.Age(t, "other", outbound.ReplicaLease/2)
 			b.fenced(t, "now", 10)
 			// The next sign counts anew.
 			b.fenced(t, "other", 10)
-			b.Age(t, "other", outbound.ReplicaLease-time.Second)
+			b.Age(t, "other", outbound.ReplicaLease/2)
 			b.fenced(t, "now", 10)
 			b.holds(t, r)
-			b.Age(t, "other", 2*time.Second)
+			b.Age(t, "other", outbound.ReplicaLease/2+time.Second)
 			b.fenced(t, "now", 10, r)
 		}},
 		{"a process life that never gave a sign is dead when its operation is older than the lease", func(t *testing.T, b *book) {
