@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -109,7 +110,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "await": await, "member": member, "awaithttp": awaitHTTP, "hides": hides, "mode": mode, "signal": signalPID,
+			"exits": exits, "await": await, "seen": seen, "member": member, "awaithttp": awaitHTTP, "hides": hides, "mode": mode, "signal": signalPID,
 			"nochildren": noChildren, "release": buildRelease,
 		},
 	})
@@ -127,12 +128,22 @@ func endSandbox(dir string) {
 	}
 }
 
+// givenPorts are those that freeAddress has handed out.
+var givenPorts sync.Map
+
+// freeAddress is an address of this machine that was free a moment ago. Its port lies below those that the system gives to
+// connections, or one of these could take it before the program does.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for range 1000 {
+		port := 10_000 + rand.IntN(20_000)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
+		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			return l.Addr().String(), l.Close()
+		}
 	}
-	return l.Addr().String(), l.Close()
+	return "", errors.New("no port is free")
 }
 
 // exits CODE PATTERN ARGS... runs payrack and compares its exit code, and its stderr with the pattern.
@@ -178,6 +189,16 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s does not appear", args[0])
+}
+
+// seen FILE TEXT waits until the file holds the text.
+func seen(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if text, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && strings.Contains(string(text), args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("%s does not say %s:\n%s", args[0], args[1], ts.ReadFile(args[0]))
 }
 
 // awaithttp URL waits until the address answers 200.
@@ -234,13 +255,15 @@ func signalPID(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// nochildren PIDS... fails if one of the processes is still there after two seconds.
+// nochildren PIDS... fails if one of the processes is still there after twenty seconds. None of them would end by itself.
 func noChildren(ts *testscript.TestScript, _ bool, args []string) {
+	began := time.Now()
 	for _, arg := range args {
 		pid, err := strconv.Atoi(arg)
 		ts.Check(err)
-		if life, err := lifeOf(pid); err == nil && !life.gone(2*time.Second) {
+		if life, err := lifeOf(pid); err == nil && !life.gone(20*time.Second) {
 			ts.Fatalf("process %d is still there", pid)
 		}
 	}
+	ts.Logf("they were gone after %v", time.Since(began))
 }

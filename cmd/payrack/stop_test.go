@@ -62,7 +62,7 @@ func TestStopWithLessGraceThanACall(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	log := s.log.String()
-	for _, want := range []string{`"msg":"stopping","in_flight":1`, `"grace_ms":1000`, "provider calls were cut off", `"msg":"stopped"`} {
+	for _, want := range []string{`"msg":"stopping","in_flight":1`, `"grace_ms":3000`, "provider calls were cut off", `"msg":"stopped"`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not say %s:\n%s", want, log)
 		}
@@ -167,8 +167,9 @@ func startStand(t *testing.T) *stand {
 	config, err := json.Marshal(map[string]any{ // JSON is YAML
 		"http": map[string]any{"addr": public}, "admin": map[string]any{"addr": admin},
 		"database": map[string]any{"url": "data/payrack.db"}, "keys": map[string]any{"dir": "keys"},
-		"plugins":  map[string]any{"dir": binaries, "store_dir": "data/releases", "run_dir": sockets, "settings": settings},
-		"shutdown": map[string]any{"grace": "1s", "drain_delay": "1s"},
+		"plugins": map[string]any{"dir": binaries, "store_dir": "data/releases", "run_dir": sockets, "settings": settings},
+		// Time enough to see that it drains, and less grace than a call takes.
+		"shutdown": map[string]any{"grace": "3s", "drain_delay": "5s"},
 	})
 	if err != nil {
 		t.Fatal(err)

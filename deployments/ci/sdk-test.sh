@@ -87,7 +87,8 @@ esac
 
 say "payrack plugin new $name"
 project=$work/payrack-provider-$name
-port=$((20000 + $$ % 20000))
+# A port below those that the system gives to connections: one of these could take it before the gateway does.
+port=$((10000 + $$ % 20000))
 "$payrack" plugin new "$name" --module "example.com/$name" --sdk "$checkout" --dir "$project" --fake-gateway "127.0.0.1:$port" >"$work/new.log"
 
 say "build: one static file"

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -108,15 +109,26 @@ func configFile(t *testing.T, dir, name string, c jsonObject) string {
 	return file
 }
 
-// freeAddress is an address of this machine that was free a moment ago.
+// givenPorts are those that freeAddress has handed out.
+var givenPorts sync.Map
+
+// freeAddress is an address of this machine that was free a moment ago. Its port lies below those that the system gives to
+// connections, or one of these could take it before the program does.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 10_000 + rand.IntN(20_000)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err == nil {
+			_ = l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // shortWindows are times with which an outcome that nobody knows is settled within seconds.
@@ -157,7 +169,7 @@ func comeBack(a answer) bool {
 func (f fleet) insist(path, key string, body []byte) (answer, error) {
 	var a answer
 	var err error
-	for end, i := time.Now().Add(2*patience), rand.IntN(len(f)); time.Now().Before(end); i++ {
+	for end, i := time.Now().Add(5*patience), rand.IntN(len(f)); time.Now().Before(end); i++ {
 		p := f[i%len(f)]
 		if !p.ended() {
 			a, err = p.send(http.MethodPost, p.HTTPURL+path, body, "Idempotency-Key", key)

@@ -25,7 +25,7 @@ const faultRefund = 100
 // disagree, and no fault that never fired.
 func TestIPassFaults(t *testing.T) {
 	t.Parallel()
-	p := startIPass(t, quickIPass)
+	p := startIPass(t, calmIPass)
 	rows := iPassRows(t, p.knownFaults())
 	lines, ids := make([]string, len(rows)), make([]string, len(rows))
 	var work sync.WaitGroup

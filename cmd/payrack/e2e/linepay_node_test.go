@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -107,15 +108,20 @@ func nodeFolder(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	install := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		if strings.Contains(string(out), "EINTEGRITY") {
+	for try := 1; ; try++ {
+		install := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+		install.Dir = dir
+		out, err := install.CombinedOutput()
+		switch {
+		case err == nil:
+			return dir
+		case strings.Contains(string(out), "EINTEGRITY"):
 			t.Fatalf("the package is not the one that node/package-lock.json names:\n%s", out)
+		case try == 3: // a registry may be away for a moment
+			without(t, "the independent client of LINE Pay cannot be installed: "+err.Error()+"\n"+string(out))
 		}
-		without(t, "the independent client of LINE Pay cannot be installed: "+err.Error()+"\n"+string(out))
+		time.Sleep(5 * time.Second)
 	}
-	return dir
 }
 
 // without leaves out a test whose program is missing on this machine. CI has them all.

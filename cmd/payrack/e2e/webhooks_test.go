@@ -132,6 +132,8 @@ func (p *platform) refund(payment string, amount int) {
 // and again after the platform was killed while the shop refused them.
 func TestWebhooks(t *testing.T) {
 	t.Parallel()
+	// On PostgreSQL a message waits for the oldest transaction of the whole server, which other tests share.
+	const slow = 4 * patience
 	dir := t.TempDir()
 	p, s := restartable(t, dir), newMerchant(t)
 	made := p.admin(http.MethodPost, "webhooks", jsonObject{"company_id": p.CompanyID, "url": s.server.URL + "/hooks", "events": []string{}})
@@ -144,12 +146,12 @@ func TestWebhooks(t *testing.T) {
 	// A shop that has trouble: nothing of a payment overtakes what it did not take.
 	s.tell(http.StatusInternalServerError)
 	first := p.pay("HOOK-1", 300)
-	p.waitFor("the first try", func() bool { return len(s.about(first)) > 0 })
+	p.waitUpTo(slow, "the first try", func() bool { return len(s.about(first)) > 0 })
 	p.refund(first, 100)
 	p.refund(first, 200)
 	s.tell(http.StatusNoContent)
 	want := []string{"payment.succeeded", "payment.partially_refunded", "payment.refunded"}
-	p.waitFor("the events of the first payment", func() bool { return len(s.accepted(first)) >= len(want) })
+	p.waitUpTo(slow, "the events of the first payment", func() bool { return len(s.accepted(first)) >= len(want) })
 	if got := s.accepted(first); !slices.Equal(got, want) {
 		t.Errorf("took %q, want %q", got, want)
 	}
@@ -166,14 +168,13 @@ func TestWebhooks(t *testing.T) {
 	s.tell(http.StatusServiceUnavailable)
 	third := p.pay("HOOK-3", 50)
 	second := p.pay("HOOK-2", 40)
-	p.waitFor("a try before the kill", func() bool { return len(s.about(second)) > 0 && len(s.about(third)) > 0 })
+	p.waitUpTo(slow, "a try before the kill", func() bool { return len(s.about(second)) > 0 && len(s.about(third)) > 0 })
 	p.kill()
 	s.tell(http.StatusNoContent)
 	p = restartable(t, dir)
 	for payment, want := range map[string][]string{second: {"payment.unknown", "payment.succeeded"}, third: {"payment.succeeded"}} {
-		// The third try comes half a minute after the second, and on PostgreSQL a message waits for the oldest transaction of the
-		// whole server, which other tests share.
-		p.waitUpTo(4*patience, "the events after the kill", func() bool { return len(s.accepted(payment)) >= len(want) })
+		// The third try comes half a minute after the second.
+		p.waitUpTo(slow, "the events after the kill", func() bool { return len(s.accepted(payment)) >= len(want) })
 		if got := s.accepted(payment); !slices.Equal(got, want) {
 			t.Errorf("took %q, want %q", got, want)
 		}
@@ -186,7 +187,7 @@ func TestWebhooks(t *testing.T) {
 	if a := p.admin(http.MethodPost, "webhooks/"+hook+"/replay", jsonObject{"payment_id": third}); a.status != http.StatusAccepted || a.member("queued") != "1" {
 		t.Errorf("replay: %s", a)
 	}
-	p.waitFor("the replay", func() bool { return len(s.about(third)) >= 3 })
+	p.waitUpTo(slow, "the replay", func() bool { return len(s.about(third)) >= 3 })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.bad) > 0 {
