@@ -60,6 +60,7 @@ type evidence struct {
 	tries       []try
 	trouble     []string
 	verdict     verify.Verdict
+	flushes     []flush        // what the disk did beside it; none in memory
 	served      map[string]int // payments of the swapped provider by version
 	early, late []string       // payments on a version that had no traffic then
 	alarms      []string       // why a gate took a release back that is as good as the other one
@@ -101,6 +102,7 @@ func runSwaps(ctx context.Context, s settings) (err error) {
 	}
 	l := p.load(ctx, s.rate, func(n int) saleKind { return saleKind{provider: []string{provider, other}[n%2]} })
 	e.began = l.began
+	probed := l.probeDisk(ctx)
 	pause(ctx, s.steady)
 	p.swapAll(ctx, l, broken, &e)
 	if s.replicas == 1 {
@@ -109,6 +111,7 @@ func runSwaps(ctx context.Context, s settings) (err error) {
 	e.elapsed = time.Since(l.began)
 	healed := time.Now()
 	l.end()
+	e.flushes = probed()
 	if err := ctx.Err(); err != nil {
 		return err
 	}

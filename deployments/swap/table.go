@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/payrack/payrack/deployments/bench/measure"
@@ -121,16 +120,6 @@ func (e *evidence) smaller() string {
 	return fmt.Sprintf("; a SMALLER run than the one that counts (%d, %d, %d a second)", fullSwaps, fullBroken, fullRate)
 }
 
-// disk says where the databases lie, if that is no disk: commits cost nothing there, and a disk that stalls is not seen.
-func (e *evidence) disk() string {
-	const tmpfs = 0x01021994
-	var fs syscall.Statfs_t
-	if syscall.Statfs(e.data, &fs) == nil && int64(fs.Type) == tmpfs { //nolint:unconvert // the type differs between machines
-		return " The databases lie in memory (tmpfs): this machine's disk is not in the figures."
-	}
-	return ""
-}
-
 func (e *evidence) head(r *report) {
 	late := 0
 	for _, t := range e.tries {
@@ -139,7 +128,11 @@ func (e *evidence) head(r *report) {
 		}
 	}
 	done := float64(len(e.tries)) / e.elapsed.Seconds()
-	r.line("# Swap run\n\n%s, %s, %s. The provider answers after %s.%s\n", time.Now().UTC().Format("2006-01-02"), e.program, e.layout(), e.delay, e.disk())
+	memory := ""
+	if inMemory(e.data) {
+		memory = " The databases lie in memory (tmpfs): this machine's disk is not in the figures."
+	}
+	r.line("# Swap run\n\n%s, %s, %s. The provider answers after %s.%s\n", time.Now().UTC().Format("2006-01-02"), e.program, e.layout(), e.delay, memory)
 	r.line("- bars: failed, unknown, doubled, lost 0; p99 in swap windows at most %.1f times the steady p99; calls in flight at %.0f %% of the flips; each version at least %.0f %% of the payments",
 		slowerMost, 100*inFlightAt, 100*servedLeast)
 	r.line("- ordered: %d activations, one each %s, %d broken releases, %.0f payments a second%s", e.swaps, e.every, e.broken, e.rate, e.smaller())
@@ -191,8 +184,9 @@ func (e *evidence) money(r *report) {
 	r.bar(len(v.Broken) == 0, "%d invariants are broken", len(v.Broken))
 }
 
-// stretches are the latencies of the swapped provider while nothing happened to anybody, and in the windows of the swaps.
-func (e *evidence) stretches() (steady, within []time.Duration) {
+// stretches are the latencies of the swapped provider while nothing happened to anybody, and in the windows of the swaps;
+// without those that met one of the windows to leave out.
+func (e *evidence) stretches(without ...window) (steady, within []time.Duration) {
 	var swaps, busy []window
 	for _, f := range e.flips {
 		w := window{f.from, f.to + int64(after)}
@@ -208,7 +202,7 @@ func (e *evidence) stretches() (steady, within []time.Duration) {
 		busy = append(busy, window{k, k + int64(20*time.Second)})
 	}
 	for _, t := range e.tries {
-		if t.Provider != provider || t.Cut {
+		if t.Provider != provider || t.Cut || anyMeets(without, t) {
 			continue
 		}
 		d := time.Duration(t.End - t.Begin)
@@ -228,6 +222,7 @@ func (e *evidence) speed(r *report) {
 	r.line("- latency of the provider that is swapped: steady p50 %s, p99 %s (%d payments); in swap windows p50 %s, p99 %s (%d payments): %.2f times the steady p99",
 		p50(steady), p99(steady), len(steady), p50(within), p99(within), len(within), ratio)
 	r.bar(ratio <= slowerMost, "p99 in swap windows is %.2f times the steady p99, more than %.1f", ratio, slowerMost)
+	e.disk(r)
 }
 
 func (e *evidence) orders(r *report) {
