@@ -24,17 +24,17 @@ func (b *bulkhead) setLimit(n int) {
 	b.admit()
 }
 
-// enter takes a place and reports false if there was none in time.
-func (b *bulkhead) enter(ctx context.Context, patience time.Duration) bool {
+// enter takes a place and reports whether it had to queue for it; not ok says that there was none in time.
+func (b *bulkhead) enter(ctx context.Context, patience time.Duration) (queued, ok bool) {
 	b.mu.Lock()
 	if b.open < b.limit && b.waiting.Len() == 0 {
 		b.open++
 		b.mu.Unlock()
-		return true
+		return false, true
 	}
 	if b.waiting.Len() >= b.limit {
 		b.mu.Unlock()
-		return false
+		return false, false
 	}
 	turn := make(chan struct{})
 	place := b.waiting.PushBack(turn)
@@ -44,7 +44,7 @@ func (b *bulkhead) enter(ctx context.Context, patience time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-turn:
-		return true
+		return true, true
 	case <-timer.C:
 	case <-ctx.Done():
 	}
@@ -52,10 +52,10 @@ func (b *bulkhead) enter(ctx context.Context, patience time.Duration) bool {
 	defer b.mu.Unlock()
 	select {
 	case <-turn: // the place came in the last moment
-		return true
+		return true, true
 	default:
 		b.waiting.Remove(place)
-		return false
+		return true, false
 	}
 }
 

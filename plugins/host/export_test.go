@@ -26,3 +26,10 @@ func LogLines(ctx context.Context, text string, log *slog.Logger) string {
 
 // FallIn is when a call that waited for a plugin goes to it.
 var FallIn = fallIn
+
+// Waiting is how many calls wait for a plugin or fall in after its return, and how many places are taken.
+func (s *Slot) Waiting() (waiting int64, places int) {
+	s.calls.mu.Lock()
+	defer s.calls.mu.Unlock()
+	return s.waiting.Load(), s.calls.open
+}

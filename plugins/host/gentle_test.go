@@ -1,6 +1,8 @@
 package host_test
 
 import (
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,5 +26,43 @@ func TestFallIn(t *testing.T) {
 		if got := host.FallIn(c.waiting, time.Second, c.chance); got != c.want {
 			t.Errorf("%d wait, chance %v: after %s, want %s", c.waiting, c.chance, got, c.want)
 		}
+	}
+}
+
+// Those that waited for a plugin hold no place while they fall in: the places are for calls that come after its return.
+func TestWhoFallsInHoldsNoPlace(t *testing.T) {
+	t.Parallel()
+	const most, calls = 100, 200 // the plugin takes so many at once; the others queue for a place
+	h := newHost(t, func(o *host.Options) { o.BackoffBase = 4 * time.Second })
+	activate(t, h, role{Version: "1.0.0"}, `{"label":"1.0.0"}`)
+	for range 2 { // the restart after the second crash has a back-off
+		eventually(t, "it serves", func() bool { return servingPID(h, "1.0.0") != 0 })
+		pid := servingPID(h, "1.0.0")
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		eventually(t, "the crash is seen", func() bool { return servingPID(h, "1.0.0") != pid })
+	}
+	slot := h.Slot(pluginName)
+	var work sync.WaitGroup
+	for range calls {
+		work.Go(func() {
+			lease, err := slot.Acquire(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			lease.Close()
+		})
+	}
+	eventually(t, "all places wait", func() bool {
+		waiting, places := slot.Waiting()
+		return waiting == most && places == most
+	})
+	eventually(t, "most of them fall in and hold no place", func() bool {
+		waiting, places := slot.Waiting()
+		return waiting > calls/2 && places < calls/4
+	})
+	work.Wait()
+	if waiting, places := slot.Waiting(); waiting != 0 || places != 0 {
+		t.Errorf("in the end %d wait and %d places are taken", waiting, places)
 	}
 }

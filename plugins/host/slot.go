@@ -73,9 +73,9 @@ func newSlot(h *Host, name string) *Slot {
 }
 
 // Acquire takes a reference on the default release's instance; close the Lease when the answer is recorded. It waits
-// for a place and for a crashed plugin to come back, in all at most Options.RestartWait; after its return those that waited
-// go on one after the other, the last after falling times RestartWait. Its error is an *Unavailable: nothing was handed to any
-// plugin.
+// for a place and for a crashed plugin to come back, in all at most Options.RestartWait. After its return those that waited
+// give their places to newcomers and go on one after the other, within three times RestartWait. Its error is an *Unavailable:
+// nothing was handed to any plugin.
 func (s *Slot) Acquire(ctx context.Context) (*Lease, error) { return s.acquire(ctx, "", true) }
 
 // AcquireRelease is Acquire for the release with that digest.
@@ -91,11 +91,16 @@ func (s *Slot) TryRelease(ctx context.Context, digest string) (*Lease, error) {
 func (s *Slot) acquire(ctx context.Context, digest string, patient bool) (*Lease, error) {
 	patience := s.host.options.RestartWait
 	until := time.Now().Add(patience)
-	if !s.calls.enter(ctx, patience) {
+	queued, ok := s.calls.enter(ctx, patience)
+	if !ok {
 		return nil, &Unavailable{Name: s.name, Why: WhyOverloaded}
 	}
-	if l := s.pick(digest); l != nil {
-		return l, nil
+	// Whoever queued for a place behind those that wait for a plugin falls in with them.
+	late := queued && patient && s.waiting.Load() > 0
+	if !late {
+		if l := s.pick(digest); l != nil {
+			return l, nil
+		}
 	}
 	// One patience for both: when a hanging process is killed its places are free all at once, and those who waited for them
 	// would otherwise all give up at one moment, too.
@@ -108,16 +113,23 @@ func (s *Slot) acquire(ctx context.Context, digest string, patient bool) (*Lease
 		changed := s.changed
 		failure, hopeless := s.unavailable(digest)
 		s.mu.Unlock()
+		if late && s.fitting(digest) != nil {
+			late = false
+			s.calls.leave() // the places are for those who come now
+			// Whoever came later knows of more that wait.
+			pauseFor(ctx, fallIn(max(waiting, s.waiting.Load()), patience, rand.Float64())) //nolint:gosec // no secret
+			if _, ok := s.calls.enter(ctx, patience); !ok {
+				return nil, &Unavailable{Name: s.name, Why: WhyOverloaded}
+			}
+			continue
+		}
 		if l := s.pick(digest); l != nil { // after the look at changed, so that no change is missed
 			return l, nil
 		}
 		if !hopeless && patient {
 			select {
 			case <-changed:
-				if s.fitting(digest) != nil {
-					// Whoever came later knows of more that wait.
-					pauseFor(ctx, fallIn(max(waiting, s.waiting.Load()), patience, rand.Float64())) //nolint:gosec // no secret
-				}
+				late = true
 				continue
 			case <-timer.C:
 			case <-ctx.Done():
