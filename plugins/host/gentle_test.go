@@ -29,6 +29,24 @@ func TestFallIn(t *testing.T) {
 	}
 }
 
+// Calls that a crash cut off say so one after the other, and the last of many within half of what one waits at most.
+func TestPart(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		open   int64
+		chance float64
+		want   time.Duration
+	}{
+		{1, 0.5, time.Millisecond},
+		{200, 0.5, 200 * time.Millisecond},
+		{100_000, 0.5, 250 * time.Millisecond},
+	} {
+		if got := host.Part(c.open, time.Second, c.chance); got != c.want {
+			t.Errorf("%d open, chance %v: after %s, want %s", c.open, c.chance, got, c.want)
+		}
+	}
+}
+
 // Those that waited for a plugin hold no place while they fall in: the places are for calls that come after its return.
 func TestWhoFallsInHoldsNoPlace(t *testing.T) {
 	t.Parallel()

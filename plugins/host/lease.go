@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync/atomic"
 
 	otelcodes "go.opentelemetry.io/otel/codes"
@@ -150,6 +151,10 @@ func call[Request proto.Message, Response any](
 	answer, err := rpc(ctx, r)
 	if err != nil {
 		span.SetStatus(otelcodes.Error, status.Code(err).String())
+		if status.Code(err) == codes.Unavailable && !l.instance.planned.Load() {
+			// It crashed or was killed with everything it had, and all of that becomes unknown at once.
+			pauseFor(ctx, part(l.instance.leases.Load(), l.slot.host.options.RestartWait, rand.Float64())) //nolint:gosec // no secret
+		}
 		if tunnel.NotSent(err) {
 			return none, notSent(err)
 		}

@@ -154,6 +154,16 @@ func fallIn(waiting int64, patience time.Duration, chance float64) time.Duration
 	return time.Duration(chance * float64(min(time.Duration(waiting)*stagger, falling*patience)))
 }
 
+// parting is the mean time between two calls that a crash cut off and that tell so: each becomes a write, an answer and, within
+// a moment, the same request again.
+const parting = 2 * time.Millisecond
+
+// part is when one of the calls that a crash cut off tells so, at most half the patience of one that waits for a plugin;
+// chance is at least 0 and less than 1.
+func part(open int64, patience time.Duration, chance float64) time.Duration {
+	return time.Duration(chance * float64(min(time.Duration(open)*parting, patience/2)))
+}
+
 func pauseFor(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
