@@ -43,6 +43,7 @@ type instance struct {
 	tunnel  atomic.Pointer[tunnel.Client] // nil if the plugin has none
 	log     *slog.Logger
 	lines   *pluginLog
+	heard   <-chan struct{} // closed when all that its process wrote was read
 	image   *image
 	dir     string
 	started time.Time

@@ -115,12 +115,19 @@ func (l *line) onExit(in *instance) {
 		in.setState(StateCrashed)
 	}
 	in.letGo()
-	ending := in.process.ending()
-	in.log.LogAttrs(in.life, slog.LevelError, "plugin crashed",
-		slog.Int("pid", in.process.pid), slog.String("status", ending),
-		slog.String("state", string(*in.state.Load())), slog.Int64("open_calls", in.leases.Load()),
-		slog.String("crash_report", in.lines.crashReport()))
-	s.host.tell(in, kind, ending, in.leases.Load())
+	ending, state, open := in.process.ending(), string(*in.state.Load()), in.leases.Load()
+	report := func() {
+		await(in.heard, pipeGrace) // its last words are read at their own pace
+		in.log.LogAttrs(in.life, slog.LevelError, "plugin crashed",
+			slog.Int("pid", in.process.pid), slog.String("status", ending), slog.String("state", state), slog.Int64("open_calls", open),
+			slog.String("crash_report", in.lines.crashReport()))
+	}
+	if s.phase == phaseClosed {
+		report() // nobody waits for what begins in the background now
+	} else {
+		s.host.background(report)
+	}
+	s.host.tell(in, kind, ending, open)
 	if time.Since(l.since) >= s.host.options.CrashWindow {
 		l.crashes = nil
 	}

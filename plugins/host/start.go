@@ -99,7 +99,7 @@ func (l *line) launch(ctx context.Context, d desired) (*instance, *Refused) {
 		in.conn, err = s.dial(in, address, config)
 	}
 	if runner != nil {
-		in.process = runner.process
+		in.process, in.heard = runner.process, runner.drained
 	}
 	if err != nil {
 		if in.process != nil {
