@@ -24,11 +24,8 @@ func LogLines(ctx context.Context, text string, log *slog.Logger) string {
 	return l.crashReport()
 }
 
-// FallIn is when a call that waited for a plugin goes to it.
-var FallIn = fallIn
-
-// Part is when a call that a crash cut off tells so.
-var Part = part
+// Spread is spread.
+var Spread = spread
 
 // Waiting is how many calls wait for a plugin or fall in after its return, and how many places are taken.
 func (s *Slot) Waiting() (waiting int64, places int) {

@@ -9,13 +9,13 @@ import (
 	"github.com/payrack/payrack/plugins/host"
 )
 
-// Calls that waited come back one after the other, and the last of many within three times what one waits at most.
-func TestFallIn(t *testing.T) {
+// What would come at once comes one after the other, and the last of many in the end.
+func TestSpread(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		waiting int64
-		chance  float64
-		want    time.Duration
+		n      int64
+		chance float64
+		want   time.Duration
 	}{
 		{1, 0, 0},
 		{1, 0.5, 8 * time.Millisecond},
@@ -23,26 +23,8 @@ func TestFallIn(t *testing.T) {
 		{100, 0.25, 400 * time.Millisecond},
 		{100_000, 0.5, 1500 * time.Millisecond},
 	} {
-		if got := host.FallIn(c.waiting, time.Second, c.chance); got != c.want {
-			t.Errorf("%d wait, chance %v: after %s, want %s", c.waiting, c.chance, got, c.want)
-		}
-	}
-}
-
-// Calls that a crash cut off say so one after the other, and the last of many within half of what one waits at most.
-func TestPart(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		open   int64
-		chance float64
-		want   time.Duration
-	}{
-		{1, 0.5, time.Millisecond},
-		{200, 0.5, 200 * time.Millisecond},
-		{100_000, 0.5, 250 * time.Millisecond},
-	} {
-		if got := host.Part(c.open, time.Second, c.chance); got != c.want {
-			t.Errorf("%d open, chance %v: after %s, want %s", c.open, c.chance, got, c.want)
+		if got := host.Spread(c.n, 16*time.Millisecond, 3*time.Second, c.chance); got != c.want {
+			t.Errorf("%d at once, chance %v: after %s, want %s", c.n, c.chance, got, c.want)
 		}
 	}
 }

@@ -153,7 +153,7 @@ func call[Request proto.Message, Response any](
 		span.SetStatus(otelcodes.Error, status.Code(err).String())
 		if status.Code(err) == codes.Unavailable && !l.instance.planned.Load() {
 			// It crashed or was killed with everything it had, and all of that becomes unknown at once.
-			pauseFor(ctx, part(l.instance.leases.Load(), l.slot.host.options.RestartWait, rand.Float64())) //nolint:gosec // no secret
+			pauseFor(ctx, spread(l.instance.leases.Load(), parting, l.slot.host.options.RestartWait/2, rand.Float64())) //nolint:gosec // no secret
 		}
 		if tunnel.NotSent(err) {
 			return none, notSent(err)

@@ -117,7 +117,7 @@ func (s *Slot) acquire(ctx context.Context, digest string, patient bool) (*Lease
 			late = false
 			s.calls.leave() // the places are for those who come now
 			// Whoever came later knows of more that wait.
-			pauseFor(ctx, fallIn(max(waiting, s.waiting.Load()), patience, rand.Float64())) //nolint:gosec // no secret
+			pauseFor(ctx, spread(max(waiting, s.waiting.Load()), stagger, falling*patience, rand.Float64())) //nolint:gosec // no secret
 			if _, ok := s.calls.enter(ctx, patience); !ok {
 				return nil, &Unavailable{Name: s.name, Why: WhyOverloaded}
 			}
@@ -149,19 +149,14 @@ const (
 	falling = 3
 )
 
-// fallIn is when one of the calls that wait for a plugin goes to it after its return; chance is at least 0 and less than 1.
-func fallIn(waiting int64, patience time.Duration, chance float64) time.Duration {
-	return time.Duration(chance * float64(min(time.Duration(waiting)*stagger, falling*patience)))
-}
-
 // parting is the mean time between two calls that a crash cut off and that tell so: each becomes a write, an answer and, within
 // a moment, the same request again.
 const parting = 2 * time.Millisecond
 
-// part is when one of the calls that a crash cut off tells so, at most half the patience of one that waits for a plugin;
-// chance is at least 0 and less than 1.
-func part(open int64, patience time.Duration, chance float64) time.Duration {
-	return time.Duration(chance * float64(min(time.Duration(open)*parting, patience/2)))
+// spread is when one of n that would come at once comes instead: each so long after the one before in the mean, none later than
+// most. chance is at least 0 and less than 1.
+func spread(n int64, each, most time.Duration, chance float64) time.Duration {
+	return time.Duration(chance * float64(min(time.Duration(n)*each, most)))
 }
 
 func pauseFor(ctx context.Context, d time.Duration) {
