@@ -17,7 +17,7 @@ const (
 	FactWedged FactKind = "wedged"
 	// FactQuarantined: a release crashed too often and is not started again before Options.BackoffCap has passed. Value is the number of crashes.
 	FactQuarantined FactKind = "quarantined"
-	// FactRestarted: a release that crashed is ready again. Value is the number of the new process.
+	// FactRestarted: a release that crashed, or whose process hangs, is ready again. Value is the number of the new process.
 	FactRestarted FactKind = "restarted"
 	// FactOverdrawn: a draining instance was stopped with calls in flight. Value is their number.
 	FactOverdrawn FactKind = "overdrawn"

@@ -57,6 +57,7 @@ type instance struct {
 	uncut   func() bool // keeps the end of life from closing the connection
 	refs    atomic.Int64
 	leases  atomic.Int64
+	places  atomic.Int64 // of the slot's bulkhead that its leases hold: all of them, or none of those before it was relieved
 	drained chan struct{}
 	state   atomic.Pointer[State]
 	healthy atomic.Bool
@@ -64,8 +65,11 @@ type instance struct {
 	broken  atomic.Bool  // its connection ended
 	lost    atomic.Bool  // its tunnel ended: unlike a connection it does not come back
 	planned atomic.Bool  // its end was ordered: it is no crash
-	relayed chan struct{}
-	ended   chan struct{} // closed when everything of it is gone
+	// relieved says that another process has its place because it missed a ping, and that it has not answered since; hung
+	// that it is killed because it hangs.
+	relieved, hung atomic.Bool
+	relayed        chan struct{}
+	ended          chan struct{} // closed when everything of it is gone
 }
 
 func (i *instance) source() Source {
@@ -101,6 +105,16 @@ func (i *instance) letGo() {
 	}
 }
 
+// leavePlace says that a lease which ends has a place to give back.
+func (i *instance) leavePlace() bool {
+	for n := i.places.Load(); n > 0; n = i.places.Load() {
+		if i.places.CompareAndSwap(n, n-1) {
+			return true
+		}
+	}
+	return false
+}
+
 // stop asks the process to flush and end, and makes sure that it does.
 func (i *instance) stop(patience time.Duration) {
 	i.planned.Store(true)
@@ -109,6 +123,9 @@ func (i *instance) stop(patience time.Duration) {
 	if await(i.process.exited, patience) {
 		<-i.ended
 		return
+	}
+	if i.relieved.Load() {
+		i.hung.Store(true)
 	}
 	i.process.kill()
 	if !await(i.ended, killPatience) {

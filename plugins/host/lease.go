@@ -46,7 +46,9 @@ func (l *Lease) Close() {
 	}
 	l.instance.leases.Add(-1)
 	l.instance.letGo()
-	l.slot.calls.leave()
+	if l.instance.leavePlace() {
+		l.slot.calls.leave()
+	}
 }
 
 // Pay starts a payment. Like all money-moving calls it needs a context with a deadline, is never repeated,
@@ -151,9 +153,9 @@ func call[Request proto.Message, Response any](
 	answer, err := rpc(ctx, r)
 	if err != nil {
 		span.SetStatus(otelcodes.Error, status.Code(err).String())
-		if status.Code(err) == codes.Unavailable && !l.instance.planned.Load() {
+		if status.Code(err) == codes.Unavailable && (!l.instance.planned.Load() || l.instance.hung.Load()) {
 			// It crashed or was killed with everything it had, and all of that becomes unknown at once.
-			pauseFor(ctx, spread(l.instance.leases.Load(), parting, l.slot.host.options.RestartWait/2, rand.Float64())) //nolint:gosec // no secret
+			pauseFor(ctx, spread(l.instance.leases.Load(), parting, l.slot.host.options.RestartWait, rand.Float64())) //nolint:gosec // no secret
 		}
 		if tunnel.NotSent(err) {
 			return none, notSent(err)

@@ -247,6 +247,105 @@ func TestStoppedPluginIsFoundAndKilled(t *testing.T) {
 	}
 }
 
+// A process that hangs is replaced before it is killed: whoever comes then waits for nothing of it, although its calls hold
+// every place. What it holds becomes unknown, and it counts as a crash.
+func TestHangingPluginIsRelieved(t *testing.T) {
+	t.Parallel()
+	for name, places := range map[string]int{"idle": 0, "all places taken": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var logs logBuffer
+			var facts factList
+			h := newHost(t, func(o *host.Options) {
+				o.PingEvery, o.PingTimeout, o.RestartWait = 100*time.Millisecond, 2*time.Second, 10*time.Second
+				o.MaxInflight, o.Facts, o.Log = 2, facts.add, logs.logger()
+			})
+			a := activate(t, h, role{Version: "1.0.0"}, "")
+			answers := make(chan provider.Answer, places)
+			for range places {
+				l := acquire(t, h)
+				go func() { answers <- l.Pay(withTime(t, time.Minute), payment("sleep:60s")); l.Close() }()
+			}
+			if places > 0 {
+				asleep(t, &logs)
+			}
+			if err := syscall.Kill(a.PID, syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			restarted(t, h, a.PID)
+			l := acquire(t, h)
+			if got := l.Pay(withTime(t, 10*time.Second), payment("x")); got.Outcome() != provider.OutcomeApproved {
+				t.Errorf("beside the one that hangs: %+v", got.Failure())
+			}
+			l.Close()
+			if places > 0 && !alive(a.PID) {
+				t.Error("the one that hangs was killed before another one served: nothing was shown")
+			}
+			for range places {
+				if got := <-answers; got.Outcome() != provider.OutcomeUnknown || got.Failure().Effect != provider.EffectPossible {
+					t.Errorf("a call of the one that hangs: %+v, want unknown", got)
+				}
+			}
+			eventually(t, "one process is left and the hang is told", func() bool {
+				return !alive(a.PID) && len(h.Status()[0].Instances) == 1 && facts.count(host.FactWedged, "1.0.0") == 1
+			})
+			if n := facts.count(host.FactRestarted, "1.0.0"); n != 1 || facts.count(host.FactCrashed, "1.0.0") != 0 {
+				t.Errorf("%d restarts were told, want 1: %+v", n, facts.all)
+			}
+			both := []*host.Lease{acquire(t, h), acquire(t, h)} // as many places as before, and no more
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if _, err := h.Slot(pluginName).Acquire(ctx); whyOf(err) != host.WhyOverloaded {
+				t.Errorf("the third of two places: %v", err)
+			}
+			for _, l := range both {
+				l.Close()
+			}
+		})
+	}
+}
+
+// A process that answers again, before or after another one was put in its place, loses no call and is no crash.
+func TestRevivedPluginLosesNothing(t *testing.T) {
+	t.Parallel()
+	for name, waits := range map[string]string{
+		"while another one starts":             "another plugin process is started",
+		"when another one serves in its place": "plugin process was replaced",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var logs logBuffer
+			var facts factList
+			h := newHost(t, func(o *host.Options) {
+				o.PingEvery, o.PingTimeout, o.Facts, o.Log = 100*time.Millisecond, 2*time.Second, facts.add, logs.logger()
+				o.StopTimeout = 20 * time.Second // with the race detector a program takes a second to end
+			})
+			a := activate(t, h, role{Version: "1.0.0"}, "") // its longest call takes 5 s
+			l := acquire(t, h)
+			answers := make(chan provider.Answer, 1)
+			go func() { answers <- l.Pay(withTime(t, time.Minute), payment("sleep:100ms")); l.Close() }()
+			asleep(t, &logs)
+			if err := syscall.Kill(a.PID, syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, waits, func() bool { return strings.Contains(logs.String(), waits) })
+			if err := syscall.Kill(a.PID, syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			if got := <-answers; got.Outcome() != provider.OutcomeApproved {
+				t.Errorf("the call that it held: %+v", got.Failure())
+			}
+			eventually(t, "one process serves", func() bool {
+				in := h.Status()[0].Instances
+				return len(in) == 1 && in[0].State == host.StateServing
+			})
+			if n := facts.count(host.FactWedged, "1.0.0") + facts.count(host.FactCrashed, "1.0.0"); n != 0 {
+				t.Errorf("%d crashes were told: %+v", n, facts.all)
+			}
+		})
+	}
+}
+
 func TestQuarantineEndsByActivation(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, func(o *host.Options) {

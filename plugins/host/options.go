@@ -55,8 +55,8 @@ type Options struct {
 	StepTimeout time.Duration
 	// DescribeTimeout bounds a run with --payrack-info. Default 10 s.
 	DescribeTimeout time.Duration
-	// PingEvery and PingTimeout find a plugin that hangs: out of service at the first missed ping, killed
-	// at the third. Default 1 s each.
+	// PingEvery and PingTimeout find a plugin that hangs: out of service, and replaced, at the first missed ping, killed at
+	// the third. Default 1 s each.
 	PingEvery   time.Duration
 	PingTimeout time.Duration
 	// RestartWait is how long Acquire waits for a place and for a crashed plugin to come back, together. Default 1 s.

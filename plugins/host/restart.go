@@ -15,8 +15,9 @@ const missesToKill = 3
 // renewalPause is how long after a process could not be replaced the next try begins.
 const renewalPause = time.Minute
 
-// watch pings an instance. At the first miss no new call goes to it; at the third it is killed, because a hanging
-// process ends in no other way. One that drains is left to its drain deadline.
+// watch pings an instance. At the first miss no new call goes to it, and another process is started beside it; at the third
+// it is killed, because a hanging process ends in no other way. One that drains is left to its drain deadline, unless it
+// drains because it missed a ping.
 func (l *line) watch(in *instance) {
 	ticker := time.NewTicker(l.slot.host.options.PingEvery)
 	defer ticker.Stop()
@@ -28,7 +29,7 @@ func (l *line) watch(in *instance) {
 			return
 		case <-ticker.C:
 		}
-		if in.planned.Load() {
+		if in.planned.Load() && !in.relieved.Load() {
 			misses = 0
 			continue
 		}
@@ -37,13 +38,14 @@ func (l *line) watch(in *instance) {
 			l.slot.host.background(func() { l.replace(in, why) })
 		}
 		ready, err := l.slot.ping(in)
-		switch {
-		case err != nil:
+		if err != nil {
 			misses++
-		case misses > 0:
+		} else {
 			misses = 0
+			in.relieved.Store(false) // now it drains as any other, if another one has its place
 		}
 		if misses >= missesToKill {
+			in.hung.Store(true)
 			in.setState(StateWedged)
 			in.log.LogAttrs(in.life, slog.LevelError, "plugin hangs and is killed",
 				slog.Int("missed_pings", misses), slog.Int("pid", in.process.pid))
@@ -54,38 +56,80 @@ func (l *line) watch(in *instance) {
 			in.log.LogAttrs(in.life, slog.LevelWarn, "plugin readiness changed", slog.Bool("ready", fit))
 			l.slot.wake()
 		}
+		if misses == 1 && in.reachable() { // of one that is not, the exit is on its way
+			l.slot.host.background(func() { l.relieve(in) })
+		}
 		l.slot.host.sample(in)
 	}
 }
 
-// replace starts the release of an instance anew, beside it, because what it was started with is out of date. An order
-// that comes in between wins.
+// relieve gives the place of an instance that missed a ping to another process of the same release, unless it answers again
+// until that one is ready: payments then do not wait for the third miss, and what the first process holds still has its chance.
+// It does nothing where the hang would be the crash that means quarantine.
+func (l *line) relieve(in *instance) {
+	s := l.slot
+	s.mu.Lock()
+	last := len(l.recentCrashes())+1 >= s.host.options.CrashLimit
+	s.mu.Unlock()
+	if last {
+		return
+	}
+	next := l.startBeside(in, "it does not answer", func() (wanted bool) {
+		if in.fit() {
+			return false
+		}
+		in.relieved.Store(true)
+		for range in.places.Swap(0) { // what hangs must not keep newcomers out
+			s.calls.leave()
+		}
+		return true
+	})
+	if next != nil {
+		s.host.tell(next, FactRestarted, "", int64(next.process.pid))
+	}
+}
+
+// replace gives the place of an instance to another process of the same release, because what it was started with is out of
+// date.
 func (l *line) replace(in *instance, why string) {
+	l.startBeside(in, why, func() bool { return true })
+}
+
+// startBeside starts the release of an instance anew, beside it, and puts the new one in its place if it is still wanted when
+// it is ready; nil if it is not in its place. An order that comes in between wins.
+func (l *line) startBeside(in *instance, why string, wanted func() bool) *instance {
 	s := l.slot
 	if err := s.awaitDrains(in.life); err != nil {
-		return // the watch asks again
+		return nil // the watch asks again
 	}
 	l.turn.Lock()
 	defer l.pass()
 	s.mu.Lock()
 	if l.phase != phaseServing || l.desired == nil || l.current.Load() != in {
 		s.mu.Unlock()
-		return
+		return nil
 	}
 	ctx, generation, d := l.ctx, l.generation, *l.desired
 	d.image.retain() // an order may replace it meanwhile
 	s.mu.Unlock()
 	defer d.image.release()
 
-	in.log.LogAttrs(ctx, slog.LevelWarn, "plugin process is replaced by a new one", slog.String("reason", why), slog.Int("pid", in.process.pid))
+	in.log.LogAttrs(ctx, slog.LevelWarn, "another plugin process is started to replace one", slog.String("reason", why), slog.Int("pid", in.process.pid))
 	next, refused := l.start(ctx, d)
 	switch {
 	case refused != nil:
-		in.log.LogAttrs(ctx, slog.LevelError, "plugin process could not be replaced and goes on as it is; it is tried again in a minute",
+		in.log.LogAttrs(ctx, slog.LevelError, "plugin process could not be replaced and stays as long as it lives; it is tried again later",
 			slog.String("reason", why), slog.String("error", refused.Error()))
-	case !l.publish(next, generation, nil):
-		next.stop(0)
+		return nil
+	case !wanted():
+		in.log.LogAttrs(ctx, slog.LevelInfo, "plugin process is not replaced: it answers again", slog.Int("pid", in.process.pid))
+	case l.publish(next, generation, nil):
+		in.log.LogAttrs(ctx, slog.LevelWarn, "plugin process was replaced", slog.String("reason", why),
+			slog.Int("pid", in.process.pid), slog.Int("next_pid", next.process.pid))
+		return next
 	}
+	next.stop(0)
+	return nil
 }
 
 func (s *Slot) ping(in *instance) (ready bool, err error) {
@@ -102,24 +146,28 @@ func (l *line) onExit(in *instance) {
 	defer s.mu.Unlock()
 	delete(s.living, in.id)
 	s.enter(s.phase)
-	if in.planned.Load() {
+	hung := in.hung.Load()
+	if in.planned.Load() && !hung {
 		in.log.LogAttrs(in.life, slog.LevelInfo, "plugin process ended", slog.Int("pid", in.process.pid))
 		return
 	}
-	if !l.current.CompareAndSwap(in, nil) {
+	present := l.current.CompareAndSwap(in, nil)
+	if !present && !hung {
 		return // it was never ready: whoever was starting it knows
 	}
-	kind := FactWedged
-	if *in.state.Load() != StateWedged {
-		kind = FactCrashed
-		in.setState(StateCrashed)
+	kind, state := FactWedged, StateWedged
+	if !hung {
+		kind, state = FactCrashed, StateCrashed
 	}
-	in.letGo()
-	ending, state, open := in.process.ending(), string(*in.state.Load()), in.leases.Load()
+	in.setState(state)
+	if present {
+		in.letGo()
+	}
+	ending, open := in.process.ending(), in.leases.Load()
 	report := func() {
 		await(in.heard, pipeGrace) // its last words are read at their own pace
 		in.log.LogAttrs(in.life, slog.LevelError, "plugin crashed",
-			slog.Int("pid", in.process.pid), slog.String("status", ending), slog.String("state", state), slog.Int64("open_calls", open),
+			slog.Int("pid", in.process.pid), slog.String("status", ending), slog.String("state", string(state)), slog.Int64("open_calls", open),
 			slog.String("crash_report", in.lines.crashReport()))
 	}
 	if s.phase == phaseClosed {
@@ -131,20 +179,29 @@ func (l *line) onExit(in *instance) {
 	if time.Since(l.since) >= s.host.options.CrashWindow {
 		l.crashes = nil
 	}
+	if !present {
+		l.crashes = append(l.recentCrashes(), time.Now()) // and no more: another process serves already
+		return
+	}
 	l.crashed("it crashed: " + ending)
+}
+
+// recentCrashes are those that count for quarantine. The caller holds mu.
+func (l *line) recentCrashes() []time.Time {
+	recent := l.crashes[:0]
+	for _, at := range l.crashes {
+		if time.Since(at) < l.slot.host.options.CrashWindow {
+			recent = append(recent, at)
+		}
+	}
+	l.crashes = recent
+	return recent
 }
 
 // crashed counts a crash and orders a restart, or quarantine. The caller holds mu.
 func (l *line) crashed(detail string) {
 	o := l.slot.host.options
-	now := time.Now()
-	recent := l.crashes[:0]
-	for _, at := range l.crashes {
-		if now.Sub(at) < o.CrashWindow {
-			recent = append(recent, at)
-		}
-	}
-	l.crashes = append(recent, now)
+	l.crashes = append(l.recentCrashes(), time.Now())
 	if l.slot.phase == phaseClosed || l.slot.phase == phaseDisabled || l.phase == phaseRetired || l.desired == nil {
 		return
 	}
@@ -197,7 +254,7 @@ func (l *line) restart(ctx context.Context, generation uint64, wait time.Duratio
 	defer l.pass()
 	s := l.slot
 	s.mu.Lock()
-	if l.generation != generation || l.desired == nil || ctx.Err() != nil {
+	if l.generation != generation || l.desired == nil || ctx.Err() != nil || l.current.Load() != nil { // the last: see relieve
 		s.mu.Unlock()
 		return
 	}

@@ -151,7 +151,7 @@ const (
 
 // parting is the mean time between two calls that a crash cut off and that tell so: each becomes a write, an answer and, within
 // a moment, the same request again.
-const parting = 2 * time.Millisecond
+const parting = 8 * time.Millisecond
 
 // spread is when one of n that would come at once comes instead: each so long after the one before in the mean, none later than
 // most. chance is at least 0 and less than 1.
@@ -175,6 +175,7 @@ func (s *Slot) pick(digest string) *Lease {
 		return nil
 	}
 	in.leases.Add(1)
+	in.places.Add(1)
 	return &Lease{instance: in, slot: s}
 }
 
