@@ -149,6 +149,8 @@ type Gates struct {
 	// MemoryTimes and MemoryMore are the growth of memory beyond that of the release that serves which counts, both of them.
 	MemoryTimes float64 `koanf:"memory_times"`
 	MemoryMore  Size    `koanf:"memory_more"`
+	// Checks is about how many payments a second, on each replica, a second release is asked too; 0 asks none.
+	Checks int `koanf:"checks"`
 }
 
 // Exchanges are recorded, redacted calls.
@@ -248,7 +250,7 @@ func Default() Config {
 			Gates: Gates{
 				Enabled: true, FalseAlarm: 0.001, Technical: 0.02, Unknown: 0.02, Declined: 0.08, TechnicalMax: 0.05, UnknownMax: 0.05,
 				MinCalls: 20, Slower: Duration(300 * time.Millisecond), SlowerTimes: 2, SlowerLeast: Duration(50 * time.Millisecond),
-				MemoryTimes: 3, MemoryMore: 128 << 20,
+				MemoryTimes: 3, MemoryMore: 128 << 20, Checks: 5,
 			},
 			Exchanges:     Exchanges{Keep: 1000, MaxAge: Duration(30 * 24 * time.Hour), MaxBytes: 32 << 20},
 			FleetInterval: Duration(5 * time.Second),

@@ -25,6 +25,7 @@ const (
 	// leastShare is above zero: a gate that nothing passes rolls every release back.
 	leastShare = 0.000_001
 	mostTimes  = 100
+	mostChecks = 100
 
 	longestBake    = 7 * 24 * time.Hour
 	longestPrepare = 15 * time.Minute
@@ -87,6 +88,11 @@ func (g Gates) problems(ps *Errors) {
 		if !(times > 1 && times <= mostTimes) {
 			*ps = append(*ps, Problem{"plugins.gates." + key, fmt.Sprintf("is not between 1 and %d", mostTimes), "2 is twice as much as the release that serves"})
 		}
+	}
+	if g.Checks < 0 || g.Checks > mostChecks {
+		*ps = append(*ps, Problem{
+			"plugins.gates.checks", fmt.Sprintf("is not between 0 and %d", mostChecks), "it is payments a second, each of which is one search more at the provider; 0 checks none",
+		})
 	}
 	if g.MemoryMore < 1<<20 || g.MemoryMore > mostMemory {
 		*ps = append(*ps, Problem{"plugins.gates.memory_more", fmt.Sprintf("is not between %s and %s", Size(1<<20), Size(mostMemory)), "check the number and its unit"})

@@ -40,6 +40,8 @@ func TestReleaseMistakes(t *testing.T) {
 		"gates: {slower_times: 1}":            "plugins.gates.slower_times: is not between 1 and 100",
 		"gates: {slower: 300}":                "plugins.gates.slower: has no unit",
 		"gates: {min_calls: 0}":               "plugins.gates.min_calls: is less than 1",
+		"gates: {checks: -1}":                 "plugins.gates.checks: is not between 0 and 100",
+		"gates: {checks: 101}":                "plugins.gates.checks: is not between 0 and 100",
 		"gates: {memory_more: 1KiB}":          "plugins.gates.memory_more: is not between 1MiB and 64GiB",
 		"fleet_interval: 11s":                 "plugins.fleet_interval: is not between 100ms and 10s",
 		"limits: {linepay: {breaker: maybe}}": "plugins.limits: has a breaker under linepay that is neither true nor false",
@@ -117,6 +119,7 @@ func TestGatesAreTheCoresOwn(t *testing.T) {
 		Off: !g.Enabled, FalseAlarm: g.FalseAlarm, Technical: g.Technical, Unknown: g.Unknown, Declined: g.Declined,
 		TechnicalMax: g.TechnicalMax, UnknownMax: g.UnknownMax, MinCalls: int64(g.MinCalls), Slower: g.Slower.Std(),
 		SlowerTimes: g.SlowerTimes, SlowerLeast: g.SlowerLeast.Std(), MemoryTimes: g.MemoryTimes, MemoryMore: g.MemoryMore.Bytes(),
+		Checks: g.Checks,
 	}
 	if diff := cmp.Diff(release.Gates{}.WithDefaults(), got); diff != "" {
 		t.Errorf("(-core +configuration):\n%s", diff)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -96,6 +97,7 @@ func gatesOf(g configs.Gates) release.Gates {
 		Off: !g.Enabled, FalseAlarm: g.FalseAlarm, Technical: g.Technical, Unknown: g.Unknown, Declined: g.Declined,
 		TechnicalMax: g.TechnicalMax, UnknownMax: g.UnknownMax, MinCalls: int64(g.MinCalls), Slower: g.Slower.Std(),
 		SlowerTimes: g.SlowerTimes, SlowerLeast: g.SlowerLeast.Std(), MemoryTimes: g.MemoryTimes, MemoryMore: g.MemoryMore.Bytes(),
+		Checks: cmp.Or(g.Checks, -1),
 	}
 }
 

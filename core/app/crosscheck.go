@@ -14,10 +14,8 @@ import (
 )
 
 const (
-	// checksWaiting is how many payments of releases on trial wait to be checked at most, checkPause how far apart two checks
-	// begin: the provider must not feel them.
+	// checksWaiting is how many payments of releases on trial wait to be checked at most.
 	checksWaiting = 64
-	checkPause    = 200 * time.Millisecond
 	// checkMargin is added to the time in which a payment may be missing from a search.
 	checkMargin = time.Second
 )
@@ -29,8 +27,9 @@ type checks struct {
 	next    time.Time
 }
 
-// enter takes a place and says when the check may begin; ok is false if all places are taken.
-func (k *checks) enter(now time.Time) (wait time.Duration, ok bool) {
+// enter takes a place and says when the check may begin, so that no more than perSecond do: the provider must not feel them. ok
+// is false if all places are taken.
+func (k *checks) enter(now time.Time, perSecond int) (wait time.Duration, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.waiting >= checksWaiting {
@@ -41,7 +40,7 @@ func (k *checks) enter(now time.Time) (wait time.Duration, ok bool) {
 		k.next = now
 	}
 	wait = k.next.Sub(now)
-	k.next = k.next.Add(checkPause)
+	k.next = k.next.Add(time.Second / time.Duration(perSecond))
 	return wait, true
 }
 
@@ -72,6 +71,9 @@ func (a *App) tried(
 		a.breach(t.Provider, t.Version, words)
 		return
 	}
+	if a.Gates.Checks < 0 {
+		return
+	}
 	l, ok := a.fleet.known(t.Provider)
 	if !ok {
 		return
@@ -80,7 +82,7 @@ func (a *App) tried(
 	if watched == "" || against == "" || watched != t.Version || next.Operation.Open() || answer.Known == payment.KnownAction {
 		return
 	}
-	wait, ok := a.checks.enter(a.Clock.Now())
+	wait, ok := a.checks.enter(a.Clock.Now(), a.Gates.Checks)
 	if !ok {
 		l.unchecked(watched)
 		return
@@ -118,7 +120,7 @@ func (a *App) trusted(ctx context.Context, p payment.Payment) (outbound.Session,
 
 // searched lets the release on trial search for a payment that the other one has just settled by a search, and compares.
 func (a *App) searched(ctx context.Context, session outbound.Session, before, next payment.Record, set credentialSet) {
-	if next.Operation.Open() || next.Payment.State == payment.Review {
+	if next.Operation.Open() || next.Payment.State == payment.Review || a.Gates.Checks < 0 {
 		return
 	}
 	t := session.Type()
@@ -130,7 +132,7 @@ func (a *App) searched(ctx context.Context, session outbound.Session, before, ne
 	if watched == "" || against != t.Version {
 		return
 	}
-	if wait, ok := a.checks.enter(a.Clock.Now()); ok {
+	if wait, ok := a.checks.enter(a.Clock.Now(), a.Gates.Checks); ok {
 		a.compareLater(ctx, wait, check{line: l, watched: watched, says: against, asked: watched, before: before, next: next, set: set})
 	} else {
 		l.unchecked(watched)

@@ -97,7 +97,7 @@ func (s duoSession) Ask(_ context.Context, q outbound.Question) outbound.Finding
 }
 
 // trialYard is a lone replica with 1.0.0 stable and 1.1.0 on trial: as a canary with a weight, or baking without one.
-func trialYard(t *testing.T, weight int) (*yard, *replica, *duo) {
+func trialYard(t *testing.T, weight int, change ...func(*app.Options)) (*yard, *replica, *duo) {
 	t.Helper()
 	y := newYard(t)
 	d := &duo{
@@ -107,6 +107,9 @@ func trialYard(t *testing.T, weight int) (*yard, *replica, *duo) {
 	r := y.join("r1", func(o *app.Options) {
 		if b, ok := o.Runtime.(*bench); ok {
 			d.bench, o.Providers = b, d
+		}
+		for _, c := range change {
+			c(o)
 		}
 	})
 	y.run(r)
@@ -336,6 +339,23 @@ func TestChecksAreFew(t *testing.T) {
 		}
 		sum, checked := tallyOf(t, y, "1.1.0")
 		if len(d.asked) < 60 || len(d.asked) > 70 || checked != int64(len(d.asked)) || sum.Unchecked != 200-checked {
+			t.Errorf("%d asked, %+v", len(d.asked), sum)
+		}
+	})
+}
+
+// An operator whose provider cannot bear them switches them off. Nothing then counts as not checked.
+func TestChecksCanBeOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		y, r, d := trialYard(t, 100, func(o *app.Options) { o.Gates.Checks = -1 })
+		for i := range 20 {
+			must(t)(r.Payments().Pay(t.Context(), y.order(fmt.Sprintf("A%d", i))))
+		}
+		time.Sleep(time.Minute)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if sum, checked := tallyOf(t, y, "1.1.0"); len(d.asked) != 0 || checked != 0 || sum.Unchecked != 0 || sum.Calls != 20 {
 			t.Errorf("%d asked, %+v", len(d.asked), sum)
 		}
 	})

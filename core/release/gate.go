@@ -35,6 +35,8 @@ type Gates struct {
 	// 3 times, and 128 MiB more.
 	MemoryTimes ratio
 	MemoryMore  int64
+	// Checks is about how many payments a second, on each replica, the other release is asked too: 5. None if it is negative.
+	Checks int
 }
 
 // WithDefaults fills in what is zero.
@@ -51,6 +53,7 @@ func (g Gates) WithDefaults() Gates {
 	g.SlowerLeast = cmp.Or(g.SlowerLeast, 50*time.Millisecond)
 	g.MemoryTimes = cmp.Or(g.MemoryTimes, 3)
 	g.MemoryMore = cmp.Or(g.MemoryMore, 128<<20)
+	g.Checks = cmp.Or(g.Checks, 5)
 	return g
 }
 

@@ -41,7 +41,7 @@ func openSQLite(ctx context.Context, o Options) (*Store, error) {
 		"_txlock": {"immediate"},
 		"_pragma": {
 			"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)",
-			// 64 MiB of pages and a log of 16 MiB: what many payments change is copied to the file once.
+			// 8 MiB of pages and a log of 16 MiB: what many payments change is copied to the file once.
 			"cache_size(-8192)", "wal_autocheckpoint(4000)",
 		},
 	}))
