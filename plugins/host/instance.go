@@ -57,7 +57,7 @@ type instance struct {
 	uncut   func() bool // keeps the end of life from closing the connection
 	refs    atomic.Int64
 	leases  atomic.Int64
-	places  atomic.Int64 // of the slot's bulkhead that its leases hold: all of them, or none of those before it was relieved
+	places  atomic.Int64 // of the slot's bulkhead that its leases hold: all of them, or none of those before it drained in silence
 	drained chan struct{}
 	state   atomic.Pointer[State]
 	healthy atomic.Bool
@@ -65,11 +65,10 @@ type instance struct {
 	broken  atomic.Bool  // its connection ended
 	lost    atomic.Bool  // its tunnel ended: unlike a connection it does not come back
 	planned atomic.Bool  // its end was ordered: it is no crash
-	// relieved says that another process has its place because it missed a ping, and that it has not answered since; hung
-	// that it is killed because it hangs.
-	relieved, hung atomic.Bool
-	relayed        chan struct{}
-	ended          chan struct{} // closed when everything of it is gone
+	silent  atomic.Bool  // it missed a ping and has not answered since
+	hung    atomic.Bool  // it is killed because it hangs
+	relayed chan struct{}
+	ended   chan struct{} // closed when everything of it is gone
 }
 
 func (i *instance) source() Source {
@@ -118,14 +117,15 @@ func (i *instance) leavePlace() bool {
 // stop asks the process to flush and end, and makes sure that it does.
 func (i *instance) stop(patience time.Duration) {
 	i.planned.Store(true)
+	if i.process.gone() { // before it was told to: whoever sees its end judges it by the state that it had
+		<-i.ended
+		return
+	}
 	i.setState(StateStopping)
 	i.process.closeLifeline()
 	if await(i.process.exited, patience) {
 		<-i.ended
 		return
-	}
-	if i.relieved.Load() {
-		i.hung.Store(true)
 	}
 	i.process.kill()
 	if !await(i.ended, killPatience) {

@@ -346,6 +346,68 @@ func TestRevivedPluginLosesNothing(t *testing.T) {
 	}
 }
 
+// Who hangs until something else ends it, the kernel for want of memory perhaps, has crashed, also where another one serves already.
+func TestHangingPluginThatEndsHasCrashed(t *testing.T) {
+	t.Parallel()
+	var logs logBuffer
+	var facts factList
+	h := newHost(t, func(o *host.Options) {
+		o.PingEvery, o.PingTimeout, o.Facts, o.Log = 100*time.Millisecond, 2*time.Second, facts.add, logs.logger()
+	})
+	a := activate(t, h, role{Version: "1.0.0"}, "") // its longest call takes 5 s
+	l := acquire(t, h)
+	answers := make(chan provider.Answer, 1)
+	go func() { answers <- l.Pay(withTime(t, time.Minute), payment("sleep:60s")); l.Close() }()
+	asleep(t, &logs)
+	if err := syscall.Kill(a.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another one has its place", func() bool { return strings.Contains(logs.String(), "plugin process was replaced") })
+	if err := syscall.Kill(a.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-answers; got.Outcome() != provider.OutcomeUnknown {
+		t.Errorf("the call that it held: %+v", got)
+	}
+	eventually(t, "the crash is told", func() bool {
+		return facts.count(host.FactCrashed, "1.0.0")+facts.count(host.FactWedged, "1.0.0") == 1 && strings.Contains(logs.String(), "plugin crashed")
+	})
+	if in := h.Status()[0].Instances; len(in) != 1 || in[0].State != host.StateServing {
+		t.Errorf("afterwards: %+v", in)
+	}
+}
+
+// A restart that waits for its time is over when another process serves: a quarantine that follows must not be lifted by it.
+func TestQuarantineOutlastsAnOlderRestart(t *testing.T) {
+	t.Parallel()
+	var logs logBuffer
+	h := newHost(t, func(o *host.Options) {
+		o.PingEvery, o.PingTimeout, o.BackoffBase, o.CrashLimit, o.Log = 100*time.Millisecond, 2*time.Second, time.Second, 3, logs.logger()
+	})
+	serving := func() (pid int) {
+		eventually(t, "one serves", func() bool {
+			pid = servingPID(h, "1.0.0")
+			return pid != 0
+		})
+		return pid
+	}
+	first := activate(t, h, role{Version: "1.0.0"}, "").PID
+	_ = syscall.Kill(first, syscall.SIGKILL) // so that the next restart waits
+	restarted(t, h, first)
+	second := serving()
+	_ = syscall.Kill(second, syscall.SIGSTOP)
+	eventually(t, "another one is started beside it", func() bool { return strings.Contains(logs.String(), "another plugin process is started") })
+	_ = syscall.Kill(second, syscall.SIGKILL)
+	restarted(t, h, second)
+	_ = syscall.Kill(serving(), syscall.SIGKILL)
+	eventually(t, "quarantine", func() bool { return h.Status()[0].Phase == "quarantined" })
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if s := h.Status()[0]; s.Phase != "quarantined" || len(s.Instances) != 0 {
+			t.Fatalf("after the quarantine: %+v", s)
+		}
+	}
+}
+
 func TestQuarantineEndsByActivation(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, func(o *host.Options) {

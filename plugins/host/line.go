@@ -35,8 +35,10 @@ type line struct {
 	desired *desired
 	// generation grows with each order; a restart for an older one gives up.
 	generation uint64
-	crashes    []time.Time
-	since      time.Time // since when the present instance is ready
+	// attempt grows with each crash that orders a restart and with each instance that is published; an older restart gives up.
+	attempt uint64
+	crashes []time.Time
+	since   time.Time // since when the present instance is ready
 	// leaving drains after the line was retired, and may be taken back.
 	leaving *instance
 	ctx     context.Context //nolint:containedctx // ends restarts when an order changes something
@@ -118,10 +120,11 @@ func (l *line) publish(in *instance, generation uint64, d *desired) bool {
 	// A release beside the default one must not take all places of the provider when it hangs.
 	in.limit, in.share = most, int64(max(1, min(most, s.host.options.MaxInflight/2)))
 	s.mu.Lock()
-	if s.phase == phaseClosed || l.generation != generation {
+	if s.phase == phaseClosed || l.generation != generation || d == nil && l.phase == phaseQuarantined {
 		s.mu.Unlock()
 		return false
 	}
+	l.attempt++
 	if d != nil {
 		l.supersede(d)
 	}
@@ -192,6 +195,11 @@ func (l *line) drain(in *instance) {
 	s := l.slot
 	in.planned.Store(true)
 	in.setState(StateDraining)
+	if in.silent.Load() {
+		for range in.places.Swap(0) { // what hangs must not keep newcomers out
+			s.calls.leave()
+		}
+	}
 	taken := make(chan struct{})
 	in.takenBack = taken
 	s.draining++
@@ -234,7 +242,29 @@ func (l *line) awaitDrained(in *instance, taken <-chan struct{}) {
 		in.end()
 		await(in.drained, time.Second)
 	}
+	l.awaitVerdict(in)
 	in.stop(o.StopTimeout)
+}
+
+// awaitVerdict waits until pings have decided whether an instance hangs that missed one: telling it to end would make it miss
+// the others.
+func (l *line) awaitVerdict(in *instance) {
+	o := l.slot.host.options
+	most := time.NewTimer(missesToKill * (o.PingEvery + o.PingTimeout))
+	defer most.Stop()
+	look := time.NewTicker(o.PingEvery)
+	defer look.Stop()
+	for in.silent.Load() && in.life.Err() == nil {
+		select {
+		case <-look.C:
+		case <-in.process.exited:
+			return
+		case <-most.C:
+			return
+		case <-l.slot.host.hurry:
+			return
+		}
+	}
 }
 
 // giveUp settles that an instance is not taken back any more, and forgets its line if nothing else is there. It

@@ -145,7 +145,7 @@ func (l *line) warm(settings []byte) (*instance, error) {
 	if l.missing() {
 		return nil, refuse(CodeStartCrashed, "release %s does not take calls now and is being started again: %s", version, l.detail)
 	}
-	if l.phase == phaseQuarantined {
+	if l.phase == phaseQuarantined && len(l.crashes) > 0 {
 		wait := time.Until(l.crashes[len(l.crashes)-1].Add(s.host.options.BackoffCap))
 		if wait > 0 {
 			return nil, refuse(CodeStartCrashed, "release %s is in quarantine after %d crashes (%s); it can be tried again in %s",

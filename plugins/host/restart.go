@@ -12,24 +12,28 @@ import (
 // missesToKill is how many pings in a row a plugin may miss.
 const missesToKill = 3
 
+// reliefPause is how long after a start beside an instance that missed a ping the next one may begin: one that misses every other
+// ping is no reason for a process each time.
+const reliefPause = 10 * time.Second
+
 // renewalPause is how long after a process could not be replaced the next try begins.
 const renewalPause = time.Minute
 
 // watch pings an instance. At the first miss no new call goes to it, and another process is started beside it; at the third
 // it is killed, because a hanging process ends in no other way. One that drains is left to its drain deadline, unless it
-// drains because it missed a ping.
+// missed a ping before.
 func (l *line) watch(in *instance) {
 	ticker := time.NewTicker(l.slot.host.options.PingEvery)
 	defer ticker.Stop()
 	l.slot.host.sample(in)
-	var renewal time.Time
+	var renewal, relief time.Time
 	for misses := 0; ; {
 		select {
 		case <-in.process.exited:
 			return
 		case <-ticker.C:
 		}
-		if in.planned.Load() && !in.relieved.Load() {
+		if in.planned.Load() && (!in.silent.Load() || *in.state.Load() == StateStopping) {
 			misses = 0
 			continue
 		}
@@ -38,11 +42,14 @@ func (l *line) watch(in *instance) {
 			l.slot.host.background(func() { l.replace(in, why) })
 		}
 		ready, err := l.slot.ping(in)
+		if in.life.Err() != nil {
+			continue // it was cut off; its end is ordered
+		}
+		in.silent.Store(err != nil)
 		if err != nil {
 			misses++
 		} else {
 			misses = 0
-			in.relieved.Store(false) // now it drains as any other, if another one has its place
 		}
 		if misses >= missesToKill {
 			in.hung.Store(true)
@@ -56,7 +63,8 @@ func (l *line) watch(in *instance) {
 			in.log.LogAttrs(in.life, slog.LevelWarn, "plugin readiness changed", slog.Bool("ready", fit))
 			l.slot.wake()
 		}
-		if misses == 1 && in.reachable() { // of one that is not, the exit is on its way
+		if misses == 1 && in.reachable() && time.Since(relief) > reliefPause { // of one that cannot be reached the exit is on its way
+			relief = time.Now()
 			l.slot.host.background(func() { l.relieve(in) })
 		}
 		l.slot.host.sample(in)
@@ -74,17 +82,7 @@ func (l *line) relieve(in *instance) {
 	if last {
 		return
 	}
-	next := l.startBeside(in, "it does not answer", func() (wanted bool) {
-		if in.fit() {
-			return false
-		}
-		in.relieved.Store(true)
-		for range in.places.Swap(0) { // what hangs must not keep newcomers out
-			s.calls.leave()
-		}
-		return true
-	})
-	if next != nil {
+	if next := l.startBeside(in, "it does not answer", in.silent.Load); next != nil {
 		s.host.tell(next, FactRestarted, "", int64(next.process.pid))
 	}
 }
@@ -105,7 +103,7 @@ func (l *line) startBeside(in *instance, why string, wanted func() bool) *instan
 	l.turn.Lock()
 	defer l.pass()
 	s.mu.Lock()
-	if l.phase != phaseServing || l.desired == nil || l.current.Load() != in {
+	if l.phase != phaseServing || l.desired == nil || l.current.Load() != in || !wanted() {
 		s.mu.Unlock()
 		return nil
 	}
@@ -117,8 +115,10 @@ func (l *line) startBeside(in *instance, why string, wanted func() bool) *instan
 	in.log.LogAttrs(ctx, slog.LevelWarn, "another plugin process is started to replace one", slog.String("reason", why), slog.Int("pid", in.process.pid))
 	next, refused := l.start(ctx, d)
 	switch {
+	case refused != nil && (ctx.Err() != nil || s.host.starts.Err() != nil):
+		return nil // something else was ordered
 	case refused != nil:
-		in.log.LogAttrs(ctx, slog.LevelError, "plugin process could not be replaced and stays as long as it lives; it is tried again later",
+		in.log.LogAttrs(ctx, slog.LevelError, "plugin process could not be replaced and stays as long as it lives",
 			slog.String("reason", why), slog.String("error", refused.Error()))
 		return nil
 	case !wanted():
@@ -147,12 +147,14 @@ func (l *line) onExit(in *instance) {
 	delete(s.living, in.id)
 	s.enter(s.phase)
 	hung := in.hung.Load()
-	if in.planned.Load() && !hung {
+	// One that has been silent and was not told to end ends for a reason of its own.
+	crash := hung || in.silent.Load() && *in.state.Load() != StateStopping
+	if in.planned.Load() && !crash {
 		in.log.LogAttrs(in.life, slog.LevelInfo, "plugin process ended", slog.Int("pid", in.process.pid))
 		return
 	}
 	present := l.current.CompareAndSwap(in, nil)
-	if !present && !hung {
+	if !present && !crash {
 		return // it was never ready: whoever was starting it knows
 	}
 	kind, state := FactWedged, StateWedged
@@ -211,8 +213,10 @@ func (l *line) crashed(detail string) {
 	}
 	l.enter(phaseRestarting, detail)
 	wait := backoff(len(l.crashes)-1, o.BackoffBase, o.BackoffCap)
-	ctx, generation := l.ctx, l.generation
-	l.slot.host.background(func() { l.restart(ctx, generation, wait) })
+	ctx := l.ctx
+	l.attempt++
+	attempt := l.attempt
+	l.slot.host.background(func() { l.restart(ctx, attempt, wait) })
 }
 
 // quarantine gives up until somebody orders something. The caller holds mu.
@@ -242,7 +246,7 @@ func backoff(crashesBefore int, base, limit time.Duration) time.Duration {
 }
 
 // restart starts the release again after a crash, unless an order changes something first.
-func (l *line) restart(ctx context.Context, generation uint64, wait time.Duration) {
+func (l *line) restart(ctx context.Context, attempt uint64, wait time.Duration) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -254,11 +258,11 @@ func (l *line) restart(ctx context.Context, generation uint64, wait time.Duratio
 	defer l.pass()
 	s := l.slot
 	s.mu.Lock()
-	if l.generation != generation || l.desired == nil || ctx.Err() != nil || l.current.Load() != nil { // the last: see relieve
+	if l.attempt != attempt || l.desired == nil || ctx.Err() != nil {
 		s.mu.Unlock()
 		return
 	}
-	d := *l.desired
+	generation, d := l.generation, *l.desired
 	d.image.retain() // an order may replace it meanwhile
 	s.mu.Unlock()
 	defer d.image.release()
