@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"time"
 )
 
@@ -101,7 +102,7 @@ func (s *Slot) Reconfigure(ctx context.Context, settings []byte) error {
 }
 
 // Disable takes the provider out of service: no call is taken any more, the open ones end, the processes stop. It
-// returns when they are gone or the context ends, whichever is earlier.
+// returns when they are gone and what they sent last was read, or when the context ends, whichever is earlier.
 func (s *Slot) Disable(ctx context.Context) error { return s.end(ctx, phaseDisabled) }
 
 func (s *Slot) end(ctx context.Context, p phase) error {
@@ -122,12 +123,14 @@ func (s *Slot) end(ctx context.Context, p phase) error {
 		s.enter(p)
 	}
 	s.mu.Unlock()
+	ending := map[string]*instance{}
 	for {
 		s.mu.Lock()
+		maps.Copy(ending, s.living)
 		n, changed := len(s.living), s.changed
 		s.mu.Unlock()
 		if n == 0 {
-			return nil
+			break
 		}
 		select {
 		case <-changed:
@@ -135,4 +138,12 @@ func (s *Slot) end(ctx context.Context, p phase) error {
 			return ctx.Err()
 		}
 	}
+	for _, in := range ending { // a process is gone a moment before its last spans were read
+		select {
+		case <-in.ended:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
