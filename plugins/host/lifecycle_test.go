@@ -305,6 +305,16 @@ func TestHangingPluginIsRelieved(t *testing.T) {
 	}
 }
 
+// handOver makes a call that the plugin has taken when it returns.
+func handOver(t *testing.T, h *host.Host, logs *logBuffer, what string) <-chan provider.Answer {
+	t.Helper()
+	l := acquire(t, h)
+	answers := make(chan provider.Answer, 1)
+	go func() { answers <- l.Pay(withTime(t, time.Minute), payment(what)); l.Close() }()
+	asleep(t, logs)
+	return answers
+}
+
 // A process that answers again, before or after another one was put in its place, loses no call and is no crash.
 func TestRevivedPluginLosesNothing(t *testing.T) {
 	t.Parallel()
@@ -321,10 +331,7 @@ func TestRevivedPluginLosesNothing(t *testing.T) {
 				o.StopTimeout = 20 * time.Second // with the race detector a program takes a second to end
 			})
 			a := activate(t, h, role{Version: "1.0.0"}, "") // its longest call takes 5 s
-			l := acquire(t, h)
-			answers := make(chan provider.Answer, 1)
-			go func() { answers <- l.Pay(withTime(t, time.Minute), payment("sleep:100ms")); l.Close() }()
-			asleep(t, &logs)
+			answers := handOver(t, h, &logs, "sleep:100ms")
 			if err := syscall.Kill(a.PID, syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
@@ -355,10 +362,7 @@ func TestHangingPluginThatEndsHasCrashed(t *testing.T) {
 		o.PingEvery, o.PingTimeout, o.Facts, o.Log = 100*time.Millisecond, 2*time.Second, facts.add, logs.logger()
 	})
 	a := activate(t, h, role{Version: "1.0.0"}, "") // its longest call takes 5 s
-	l := acquire(t, h)
-	answers := make(chan provider.Answer, 1)
-	go func() { answers <- l.Pay(withTime(t, time.Minute), payment("sleep:60s")); l.Close() }()
-	asleep(t, &logs)
+	answers := handOver(t, h, &logs, "sleep:60s")
 	if err := syscall.Kill(a.PID, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

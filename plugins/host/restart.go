@@ -182,7 +182,7 @@ func (l *line) onExit(in *instance) {
 		l.crashes = nil
 	}
 	if !present {
-		l.crashes = append(l.recentCrashes(), time.Now()) // and no more: another process serves already
+		l.crashes = append(l.recentCrashes(), time.Now()) // and no more: its place is another's, or nobody's any more
 		return
 	}
 	l.crashed("it crashed: " + ending)
