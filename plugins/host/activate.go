@@ -64,9 +64,19 @@ func (l *line) version() string {
 func (s *Slot) Reconfigure(ctx context.Context, settings []byte) error {
 	s.admin.Lock()
 	defer s.admin.Unlock()
+	for {
+		again, err := s.reconfigure(ctx, settings)
+		if !again {
+			return err
+		}
+	}
+}
+
+// reconfigure asks for another try if the process that it looked at was replaced before it was told.
+func (s *Slot) reconfigure(ctx context.Context, settings []byte) (again bool, err error) {
 	lease, err := s.Acquire(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer lease.Close()
 	if lease.instance.process.lacks(settings) != "" {
@@ -74,31 +84,31 @@ func (s *Slot) Reconfigure(ctx context.Context, settings []byte) error {
 		release := lease.Release()
 		lease.Close()
 		_, err := s.prepare(ctx, release, settings, true)
-		return err
+		return false, err
 	}
 	l := s.lockedLine(lease.instance.release.SHA256)
-	defer l.pass()
+	defer l.pass() // until then nobody else starts or configures a process of the release
 	s.mu.Lock()
-	d := l.desired
-	next := desired{}
-	if d != nil {
-		next = desired{release: d.release, settings: settings, revision: d.revision + 1, image: d.image}
-	}
+	d, current := l.desired, l.current.Load()
 	s.mu.Unlock()
-	if d == nil {
-		return &Unavailable{Name: s.name, Why: WhyNotActive}
+	switch {
+	case d == nil:
+		return false, &Unavailable{Name: s.name, Why: WhyNotActive}
+	case current != lease.instance:
+		return true, nil // the one in its place was started with the settings before
 	}
+	next := desired{release: d.release, settings: settings, revision: d.revision + 1, image: d.image}
 	ctx, cancel := context.WithTimeout(ctx, s.host.options.StepTimeout)
 	defer cancel()
 	if err := configure(ctx, lease.instance, settings, next.revision); err != nil {
-		return err
+		return false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l.desired == d {
 		l.desired = &next
 	}
-	return nil
+	return false, nil
 }
 
 // Disable takes the provider out of service: no call is taken any more, the open ones end, the processes stop. It

@@ -35,3 +35,18 @@ func TestOutdatedProcessIsReplaced(t *testing.T) {
 		t.Errorf("instance %s was replaced by %s", before, last.Instance())
 	}
 }
+
+// Settings that are given while a process is replaced reach the one that serves from then on.
+func TestReconfigureOfAReplacedProcess(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	first := activate(t, h, role{Version: "1.0.0"}, `{"label":"one"}`)
+	if err := host.ReplaceMeanwhile(t, h.Slot(pluginName), []byte(`{"label":"two"}`)); err != nil {
+		t.Fatal(err)
+	}
+	l := acquire(t, h)
+	defer l.Close()
+	if got := text(t, l.Pay(withTime(t, 5*time.Second), payment("label"))); l.Instance() == first.Instance || got != "two" {
+		t.Errorf("instance %s, after %s, answered with %q, want the new settings of another one", l.Instance(), first.Instance, got)
+	}
+}
