@@ -82,6 +82,8 @@ type customer struct {
 	order    string
 	provider string
 	neutral  bool // through /v2
+	online   bool // the customer is sent to the provider and comes back
+	holds    bool // the money is authorized first and captured later
 	amount   int64
 	key      string
 	path     string
@@ -93,6 +95,9 @@ func (l *load) customer(n int, rng *rand.Rand) *customer {
 	c.provider, c.neutral = "linepay", rng.IntN(3) == 0
 	if rng.IntN(2) == 0 {
 		c.provider = "ipass"
+	}
+	if c.provider == "linepay" {
+		c.online, c.holds = rng.IntN(4) == 0, rng.IntN(4) == 0
 	}
 	c.order = fmt.Sprintf("C%d-%06d", l.seed, n)
 	return c
@@ -134,24 +139,36 @@ func (c *customer) live(ctx context.Context) {
 	if last.Payment == "" {
 		return
 	}
+	if last.State == requiresAction {
+		last = c.visit(ctx, last.Payment)
+	}
 	if c.chance(4) {
 		c.read(ctx, last.Payment)
 	}
-	if last.Told != record.Paid || !c.chance(6) {
+	taken := c.amount
+	if last.Told == record.Held {
+		taken = c.collect(ctx, last.Payment)
+	} else if last.Told != record.Paid {
 		return
 	}
-	c.work.Go(func() { c.refund(ctx, last.Payment) })
+	if taken < 2 || !c.chance(6) {
+		return
+	}
+	c.work.Go(func() { c.refund(ctx, last.Payment, taken) })
 	if c.chance(2) {
-		c.refund(ctx, last.Payment) // two tills at once
+		c.refund(ctx, last.Payment, taken) // two tills at once
 	}
 	c.read(ctx, last.Payment)
 }
 
 // prepare gets the customer's code and writes the request.
 func (c *customer) prepare(ctx context.Context, decline string) error {
-	code, err := c.box.Code(ctx, c.provider, decline)
-	if err != nil {
-		return err
+	var code string
+	var err error
+	if !c.online {
+		if code, err = c.box.Code(ctx, c.provider, decline); err != nil {
+			return err
+		}
 	}
 	c.path, c.body, err = c.request(code)
 	return err
@@ -174,9 +191,12 @@ func (c *customer) settle(ctx context.Context, kind, path, key string, body []by
 			break
 		}
 		switch last.Told {
-		case record.Paid, record.NotPaid, record.Done, record.NotDone, record.Refused:
+		case record.Held, record.Paid, record.NotPaid, record.Done, record.NotDone, record.Refused:
 			return last
 		case record.Nothing, record.Pending:
+		}
+		if kind == record.Pay && last.State == requiresAction {
+			return last
 		}
 		pause(ctx, time.Duration(200+c.draw(1300))*time.Millisecond)
 	}
@@ -191,7 +211,7 @@ func (c *customer) try(ctx context.Context, kind, path, key string, body []byte,
 		method = http.MethodGet
 	}
 	return c.send(ctx, r, record.Call{
-		Client: c.number, Kind: kind, Order: c.order, Provider: c.provider, Key: key, Amount: amount,
+		Client: c.number, Kind: kind, Order: c.order, Provider: c.provider, Key: key, Amount: amount, Online: c.online, Holds: c.holds,
 	}, rig.Call{Method: method, URL: "http://" + r.public + path, Bearer: c.bearer, Key: key, Body: body}, patience)
 }
 
@@ -221,23 +241,30 @@ func (l *load) send(ctx context.Context, r *replica, c record.Call, request rig.
 	return c
 }
 
-func (c *customer) read(ctx context.Context, id string) {
-	c.try(ctx, record.Read, "/v2/payments/"+id, "", nil, 0, 5*time.Second)
+func (c *customer) read(ctx context.Context, id string) record.Call {
+	return c.try(ctx, record.Read, "/v2/payments/"+id, "", nil, 0, 5*time.Second)
 }
 
-func (c *customer) refund(ctx context.Context, id string) {
+// newKey is a key for one request and all its tries.
+func (c *customer) newKey() string {
 	c.mu.Lock()
-	amount, key := 1+c.rng.Int64N(c.amount-1), randomUUID(c.rng)
-	c.mu.Unlock()
-	body := fmt.Appendf(nil, `{"amount":{"amount":%d,"currency":"TWD"}}`, amount)
-	c.settle(ctx, record.Refund, "/v2/payments/"+id+"/refunds", key, body, amount, false)
+	defer c.mu.Unlock()
+	return randomUUID(c.rng)
+}
+
+// refund gives a part of what was taken back.
+func (c *customer) refund(ctx context.Context, id string, taken int64) {
+	amount := 1 + int64(c.draw(int(taken-1)))
+	c.settle(ctx, record.Refund, "/v2/payments/"+id+"/refunds", c.newKey(), sum(amount), amount, false)
 }
 
 func (c *customer) cancel(ctx context.Context) {
-	c.mu.Lock()
-	key := randomUUID(c.rng)
-	c.mu.Unlock()
-	c.settle(ctx, record.Cancel, "/v1/payment/integrate/cancel", key, c.cancelRequest(), 0, false)
+	c.settle(ctx, record.Cancel, "/v1/payment/integrate/cancel", c.newKey(), c.cancelRequest(), 0, false)
+}
+
+// sum is the body that names a part of a payment.
+func sum(amount int64) []byte {
+	return fmt.Appendf(nil, `{"amount":{"amount":%d,"currency":"TWD"}}`, amount)
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -284,6 +284,8 @@ func (n *nemesis) arm(ctx context.Context) error {
 		{Fault: "delay", Operation: money, DelayMS: 120, Probability: 0.6},
 		{Fault: "delay_after_commit", Operation: money, DelayMS: 250, Probability: 0.5},
 		{Fault: "delay", Operation: "refund", DelayMS: 150, Probability: 0.6},
+		{Fault: "delay", Operation: "confirm", DelayMS: 120, Probability: 0.6},
+		{Fault: "delay", Operation: "capture", DelayMS: 150, Probability: 0.6},
 	}
 	menu := []rig.Fault{
 		{Fault: "drop_before_commit", Operation: money, Probability: 0.06},
@@ -304,6 +306,19 @@ func (n *nemesis) arm(ctx context.Context) error {
 		{Fault: "http_500_before_commit", Operation: "refund", Probability: 0.4},
 		{Fault: "truncated", Operation: "refund", Probability: 0.3},
 		{Fault: "search_lag", Operation: "refund", DelayMS: 1000, Probability: 0.3},
+		{Fault: "drop_before_commit", Operation: "request", Probability: 0.3},
+		{Fault: "drop_after_commit", Operation: "request", Probability: 0.3},
+		{Fault: "drop_before_commit", Operation: "confirm", Probability: 0.3},
+		{Fault: "drop_after_commit", Operation: "confirm", Probability: 0.4},
+		{Fault: "http_500_before_commit", Operation: "confirm", Probability: 0.3},
+		{Fault: "http_500_after_commit", Operation: "confirm", Probability: 0.3},
+		{Fault: "duplicate_delivery", Operation: "confirm", Probability: 0.3},
+		{Fault: "search_lag", Operation: "confirm", DelayMS: 1000, Probability: 0.3},
+		{Fault: "drop_before_commit", Operation: "capture", Probability: 0.4},
+		{Fault: "drop_after_commit", Operation: "capture", Probability: 0.4},
+		{Fault: "truncated", Operation: "capture", Probability: 0.3},
+		{Fault: "duplicate_delivery", Operation: "capture", Probability: 0.3},
+		{Fault: "search_lag", Operation: "capture", DelayMS: 1000, Probability: 0.3},
 		{Fault: "drop_before_commit", Operation: "void", Probability: 0.4},
 		{Fault: "drop_after_commit", Operation: "void", Probability: 0.4},
 		{Fault: "http_500_before_commit", Operation: "check", Probability: 0.3},
@@ -312,7 +327,7 @@ func (n *nemesis) arm(ctx context.Context) error {
 		{Fault: "garbled", Operation: "search", Probability: 0.2},
 	}
 	n.rng.Shuffle(len(menu), func(i, j int) { menu[i], menu[j] = menu[j], menu[i] })
-	chosen = append(chosen, menu[:2+n.rng.IntN(4)]...)
+	chosen = append(chosen, menu[:3+n.rng.IntN(5)]...)
 	return n.box.Arm(ctx, chosen...)
 }
 

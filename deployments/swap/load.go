@@ -120,15 +120,18 @@ func (l *load) sale(ctx context.Context, n int, due time.Time) {
 	k := l.kind(n)
 	s := rig.Sale{
 		Provider: k.provider, Store: l.dev.StoreID, Order: fmt.Sprintf("S%08d", n), Amount: int64(10 + n%3990),
-		Key: fmt.Sprintf("5a1e0000-0000-4000-8000-%012x", n),
+		Key: fmt.Sprintf("5a1e0000-0000-4000-8000-%012x", n), Online: k.online,
 	}
-	path, body, err := s.Begin()
+	var code string
+	var err error
 	if !k.online {
-		var code string
-		if code, err = l.box.Code(ctx, k.provider, k.decline); err == nil {
-			path, body, err = s.Pay(code)
-		}
+		code, err = l.box.Code(ctx, k.provider, k.decline)
 	}
+	if err != nil {
+		l.note(err)
+		return
+	}
+	path, body, err := s.Pay(code)
 	if err != nil {
 		l.note(err)
 		return

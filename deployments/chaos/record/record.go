@@ -10,23 +10,26 @@ import (
 // Told is what an answer says to somebody who believes it.
 type Told string
 
-// What can be told. Only Paid, NotPaid, Done and NotDone are promises.
+// What can be told. Only Held, Paid, NotPaid, Done and NotDone are promises.
 const (
 	Nothing Told = ""         // no answer, or one that says nothing about the money: ask again
-	Pending Told = "pending"  // nobody knows yet
+	Pending Told = "pending"  // nobody knows yet, or the customer has to act
+	Held    Told = "held"     // the money was authorized and can be captured
 	Paid    Told = "paid"     // the money was taken
 	NotPaid Told = "not_paid" // it was not taken, or is given back
-	Done    Told = "done"     // the refund was made
-	NotDone Told = "not_done" // the refund had no effect
+	Done    Told = "done"     // the refund, or the capture, was made
+	NotDone Told = "not_done" // it had no effect
 	Refused Told = "refused"  // the request is wrong and stays wrong
 )
 
 // The kinds of calls.
 const (
-	Pay    = "pay"
-	Refund = "refund"
-	Cancel = "cancel"
-	Read   = "read"
+	Pay     = "pay"
+	Confirm = "confirm"
+	Capture = "capture"
+	Refund  = "refund"
+	Cancel  = "cancel"
+	Read    = "read"
 )
 
 // Call is one request of a client and what it heard. Begin and End are nanoseconds on the harness's monotonic clock.
@@ -36,11 +39,14 @@ type Call struct {
 	Order    string `json:"order"`
 	Provider string `json:"provider"`
 	// Key is the same for each try of one request.
-	Key     string `json:"key,omitempty"`
-	Amount  int64  `json:"amount,omitempty"`
-	Replica int    `json:"replica"`
-	Begin   int64  `json:"begin"`
-	End     int64  `json:"end"`
+	Key    string `json:"key,omitempty"`
+	Amount int64  `json:"amount,omitempty"`
+	// Online is a sale whose customer was sent to the provider, Holds one that authorizes first.
+	Online  bool  `json:"online,omitempty"`
+	Holds   bool  `json:"holds,omitempty"`
+	Replica int   `json:"replica"`
+	Begin   int64 `json:"begin"`
+	End     int64 `json:"end"`
 	// Status is 0 where no answer came.
 	Status  int    `json:"status"`
 	Code    string `json:"code,omitempty"`

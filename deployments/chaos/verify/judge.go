@@ -33,12 +33,13 @@ type Verdict struct {
 	Faults map[string]int
 	// Unknown counts payments that were in doubt, Truth how long until each had a promise, Settled until nothing of it was open,
 	// Healed the same for those that were in doubt when everything was repaired, from that moment on.
-	Unknown         int
-	Truth, Settled  []time.Duration
-	Healed          []time.Duration
-	Histories       int
-	Changes         int
-	Refunds, Cancel int
+	Unknown        int
+	Truth, Settled []time.Duration
+	Healed         []time.Duration
+	Histories      int
+	Changes        int
+	// Refunds, Captures and Confirmed are operations that clients asked for and that were made.
+	Refunds, Captures, Confirmed int
 	// Messages are the webhooks that reached the company's server, Repeated those of them that it had or had refused before.
 	Messages, Repeated int
 	// Broken are the invariants that were broken, each with what broke it.
@@ -153,8 +154,16 @@ func (j *judge) count() {
 		}
 	}
 	for _, o := range j.Operations {
-		if o.Kind == "refund" && !o.Reversal && o.State == "SUCCEEDED" {
+		if o.Reversal || o.State != "SUCCEEDED" {
+			continue
+		}
+		switch o.Kind {
+		case "refund":
 			j.v.Refunds++
+		case "capture":
+			j.v.Captures++
+		case "confirm":
+			j.v.Confirmed++
 		}
 	}
 	charged := map[string]bool{}

@@ -13,13 +13,15 @@ func (j *judge) promises() {
 	books := j.booksByOrder()
 	for _, order := range slices.Sorted(maps.Keys(j.orders)) {
 		calls := j.orders[order]
-		var paid, notPaid, undone bool
+		var held, paid, notPaid, undone bool
 		var amount int64
 		provider := calls[0].Provider
 		for _, c := range calls {
 			switch {
 			case c.Kind == record.Cancel && c.Told == record.NotPaid:
 				undone = true // even where it had been paid: the client asked for it
+			case c.Told == record.Held:
+				held = true
 			case c.Told == record.Paid:
 				paid = true
 			case c.Told == record.NotPaid && c.State != "VOIDED":
@@ -39,10 +41,10 @@ func (j *judge) promises() {
 			charges += b.charges
 			amount += b.live()
 		}
-		if paid && notPaid {
+		if (held || paid) && notPaid {
 			j.broken("I6", "%s was told paid and not paid", order)
 		}
-		if paid && charges == 0 {
+		if (held || paid) && charges == 0 {
 			j.v.FalsePaid++
 			j.broken("I2", "%s was told paid, and the provider never took it", order)
 		}

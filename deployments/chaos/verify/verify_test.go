@@ -39,7 +39,7 @@ func sound(t *testing.T) record.Report {
 		ID: id, Provider: "acme", Account: "a", OrderNumber: order, Currency: "TWD", Amount: 100, Authorized: 100, Captured: 100, Refunded: 30,
 		State: "PARTIALLY_REFUNDED",
 	}
-	r.Journal, p.Chain = chain(t, id, "SENDING", "UNKNOWN", "SUCCEEDED", "REFUNDING", "PARTIALLY_REFUNDED")
+	r.Journal, p.Chain = chain(t, "SENDING", "UNKNOWN", "SUCCEEDED", "REFUNDING", "PARTIALLY_REFUNDED")
 	p.Version = int64(len(r.Journal))
 	r.Payments = []record.Payment{p}
 	r.Messages = []record.Message{
@@ -52,7 +52,7 @@ func sound(t *testing.T) record.Report {
 }
 
 // chain makes a journal of states.
-func chain(t *testing.T, id string, states ...string) (facts []record.Fact, head []byte) {
+func chain(t *testing.T, states ...string) (facts []record.Fact, head []byte) {
 	t.Helper()
 	var prev journal.Hash
 	for i, s := range states {
@@ -60,9 +60,9 @@ func chain(t *testing.T, id string, states ...string) (facts []record.Fact, head
 		if err != nil {
 			t.Fatal(err)
 		}
-		sum := journal.Sum(prev, "payment/"+id, int64(i+1), body)
+		sum := journal.Sum(prev, "payment/p1", int64(i+1), body)
 		facts = append(facts, record.Fact{
-			Stream: "payment/" + id, N: int64(i + 1), AtUS: int64(i) * 1_000_000, Body: body, Prev: append([]byte(nil), prev[:]...), Hash: append([]byte(nil), sum[:]...),
+			Stream: "payment/p1", N: int64(i + 1), AtUS: int64(i) * 1_000_000, Body: body, Prev: append([]byte(nil), prev[:]...), Hash: append([]byte(nil), sum[:]...),
 		})
 		prev = sum
 	}
@@ -164,7 +164,7 @@ func TestOnlyTheTablesChangesAreAllowed(t *testing.T) {
 		"I6": {"SENDING", "SUCCEEDED", "FAILED"},
 	} {
 		r := sound(t)
-		r.Journal, r.Payments[0].Chain = chain(t, "p1", states...)
+		r.Journal, r.Payments[0].Chain = chain(t, states...)
 		r.Payments[0].State, r.Payments[0].Version = states[2], 3
 		if got := strings.Join(verify.Judge(r).Broken, "\n"); !strings.Contains(got, invariant+":") {
 			t.Errorf("%v: %s", states, got)
@@ -188,7 +188,7 @@ func TestAStoredAnswerAfterACancellation(t *testing.T) {
 			{Kind: record.Pay, Order: first.Order, Provider: "acme", Key: "k", Begin: 8, End: 9, Status: 200, Told: record.Paid, Payment: "p1"},
 		}
 		r.Ledger[1].Kind, r.Ledger[1].Amount, r.Requests[1].Operation, r.Operations[1].Kind = "void", 100, "void", "void"
-		r.Journal, r.Payments[0].Chain = chain(t, "p1", "SENDING", "SUCCEEDED", "VOIDING", "VOIDED")
+		r.Journal, r.Payments[0].Chain = chain(t, "SENDING", "SUCCEEDED", "VOIDING", "VOIDED")
 		r.About.Hooked = false // the messages are of another life
 		r.Payments[0].State, r.Payments[0].Version, r.Payments[0].Refunded = "VOIDED", 4, 100
 		if v := verify.Judge(r); (len(v.Broken) == 0) != want {
@@ -204,5 +204,79 @@ func TestARefundInDoubtMayHaveHappened(t *testing.T) {
 	r.Calls[2].Told = record.Nothing
 	if v := verify.Judge(r); len(v.Broken) > 0 {
 		t.Errorf("it happened: %q", v.Broken)
+	}
+}
+
+// held is the report of a sale whose customer came back, whose money was held, and of which a part was captured.
+func held(t *testing.T) record.Report {
+	t.Helper()
+	r := sound(t)
+	call := r.Calls[0]
+	call.Online, call.Holds = true, true
+	at := func(kind, key string, begin, amount int64, state string, told record.Told) record.Call {
+		c := call
+		c.Kind, c.Key, c.Begin, c.End, c.Amount, c.Status, c.State, c.Told = kind, key, begin, begin+1, amount, 200, state, told
+		return c
+	}
+	r.Calls = []record.Call{
+		at(record.Pay, "k", 1, 0, "REQUIRES_ACTION", record.Pending),
+		at(record.Confirm, "c", 3, 0, "AUTHORIZED", record.Held),
+		at(record.Capture, "t", 5, 60, "SUCCEEDED", record.Done),
+		at(record.Read, "", 7, 0, "SUCCEEDED", record.Paid),
+		at(record.Pay, "k", 9, 0, "REQUIRES_ACTION", record.Pending), // the answer of then, again
+		at(record.Confirm, "c", 11, 0, "AUTHORIZED", record.Held),    // this one too
+		at(record.Refund, "r", 13, 30, "PARTIALLY_REFUNDED", record.Done),
+	}
+	r.Ledger[0].Kind = "authorize"
+	capture := r.Ledger[0]
+	capture.Kind, capture.Amount = "capture", 60
+	r.Ledger = []record.Entry{r.Ledger[0], capture, r.Ledger[1]}
+	r.Requests = append([]record.Request{{Provider: "acme", Operation: "confirm", OrderID: "C1-000001"}, {Provider: "acme", Operation: "capture", OrderID: "C1-000001"}},
+		r.Requests[1])
+	r.Operations = append(r.Operations,
+		record.Operation{ID: "o3", Payment: "p1", Kind: "confirm", State: "SUCCEEDED", OrderID: "C1-000001", Amount: 100},
+		record.Operation{ID: "o4", Payment: "p1", Kind: "capture", State: "SUCCEEDED", OrderID: "C1-000001", Amount: 60})
+	r.Payments[0].Captured = 60
+	r.Journal, r.Payments[0].Chain = chain(t,
+		"SENDING", "REQUIRES_ACTION", "SENDING", "AUTHORIZED", "CAPTURING", "SUCCEEDED", "REFUNDING", "PARTIALLY_REFUNDED")
+	r.Payments[0].Version = int64(len(r.Journal))
+	r.About.Hooked = false // its messages are those of the other report
+	return r
+}
+
+func TestHeldMoney(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		invariant string
+		spoil     func(*record.Report)
+	}{
+		"sound":                              {"", func(*record.Report) {}},
+		"nobody heard whether it was taken":  {"", func(r *record.Report) { r.Calls[2].Told = record.Nothing }},
+		"captured, and another sum was told": {"I9", func(r *record.Report) { r.Calls[2].Amount = 61 }},
+		"taken, and nobody asked for it":     {"I9", func(r *record.Report) { r.Calls = append(r.Calls[:2:2], r.Calls[3:]...) }},
+		"not done, and taken":                {"I9", func(r *record.Report) { r.Calls[2].Told = record.NotDone }},
+		"held again after it was taken": {"I9", func(r *record.Report) {
+			r.Calls[5].Kind = record.Read
+		}},
+		"held, then not paid": {"I6", func(r *record.Report) { r.Calls[3].Told, r.Calls[3].State = record.NotPaid, "FAILED" }},
+		"held, and the provider knows nothing": {"I2", func(r *record.Report) {
+			r.Calls, r.Ledger = r.Calls[:2], nil
+		}},
+		"held at the end, and taken": {"I2", func(r *record.Report) { r.Payments[0].State = "AUTHORIZED" }},
+		"the whole sum is still held": {"I3", func(r *record.Report) {
+			r.Ledger = append(r.Ledger[:1:1], r.Ledger[2])
+		}},
+		"captured twice":  {"I10", func(r *record.Report) { r.Requests = append(r.Requests, r.Requests[1]) }},
+		"confirmed twice": {"I10", func(r *record.Report) { r.Requests = append(r.Requests, r.Requests[0]) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := held(t)
+			c.spoil(&r)
+			broken := strings.Join(verify.Judge(r).Broken, "\n")
+			if c.invariant == "" && broken != "" || !strings.Contains(broken, c.invariant) {
+				t.Errorf("want %q, got %q", c.invariant, broken)
+			}
+		})
 	}
 }

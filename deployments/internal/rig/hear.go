@@ -25,12 +25,12 @@ func Hear(c *record.Call, a Answer) {
 	case a.Status == http.StatusGatewayTimeout:
 		c.State, c.Told = "", record.Pending
 	case a.Status == http.StatusAccepted:
-		if c.Told = promise(c.State, ""); c.Kind == record.Refund || c.Told != record.NotPaid {
+		if c.Told = promise(c.State, ""); effect(c.Kind) || c.Told != record.NotPaid {
 			c.Told = record.Pending
 		}
 	case a.Status == http.StatusServiceUnavailable, a.Status == http.StatusTooManyRequests, a.Status == http.StatusInternalServerError:
-	case c.Kind == record.Refund:
-		hearRefund(c)
+	case effect(c.Kind):
+		hearEffect(c)
 	default:
 		hearPayment(c, a)
 	}
@@ -46,7 +46,10 @@ func again(code string) bool {
 	return false
 }
 
-func hearRefund(c *record.Call) {
+// effect reports that an answer speaks of what was asked for, and not of the payment.
+func effect(kind string) bool { return kind == record.Refund || kind == record.Capture }
+
+func hearEffect(c *record.Call) {
 	switch {
 	case c.Status == http.StatusOK:
 		c.Told = record.Done
@@ -77,6 +80,10 @@ func hearPayment(c *record.Call, a Answer) {
 		if !again(c.Code) {
 			c.Told = record.Refused
 		}
+	case code == "0000" && c.Kind == record.Pay && c.Online:
+		c.State, c.Told = "REQUIRES_ACTION", record.Pending // the provider's word for having the request
+	case code == "0000" && c.Holds:
+		c.Told = record.Held
 	case code == "0000":
 		c.Told = record.Paid
 	case c.State != "":
@@ -93,6 +100,8 @@ func promise(state, failure string) record.Told {
 	switch state {
 	case "SUCCEEDED", "REFUNDING", "REFUNDED", "PARTIALLY_REFUNDED":
 		return record.Paid
+	case "AUTHORIZED", "CAPTURING":
+		return record.Held
 	case "FAILED":
 		if failure == "not_sent" {
 			return record.Nothing // the same request may run again

@@ -7,6 +7,25 @@ import (
 	"github.com/payrack/payrack/deployments/internal/rig"
 )
 
+// A provider's own word of success means what was asked for.
+func TestHearAProvidersWord(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		heard record.Call
+		want  record.Told
+	}{
+		{record.Call{Kind: record.Pay}, record.Paid},
+		{record.Call{Kind: record.Pay, Holds: true}, record.Held},
+		{record.Call{Kind: record.Pay, Online: true}, record.Pending},
+		{record.Call{Kind: record.Pay, Online: true, Holds: true}, record.Pending},
+		{record.Call{Kind: record.Cancel, Online: true, Holds: true}, record.NotPaid},
+	} {
+		if rig.Hear(&c.heard, rig.Answer{Status: 200, Body: []byte(`{"returnCode":"0000"}`)}); c.heard.Told != c.want {
+			t.Errorf("%+v, want %q", c.heard, c.want)
+		}
+	}
+}
+
 // A till believes every word, and nothing that was not said.
 func TestHear(t *testing.T) {
 	t.Parallel()
@@ -41,6 +60,14 @@ func TestHear(t *testing.T) {
 		"refund declined":                    {record.Refund, 402, `{"code":"refund_declined"}`, record.NotDone},
 		"refund without effect":              {record.Refund, 409, `{"code":"not_done"}`, record.NotDone},
 		"another refund runs":                {record.Refund, 409, `{"code":"operation_open"}`, record.Nothing},
+		"held":                               {record.Pay, 201, `{"state":"AUTHORIZED"}`, record.Held},
+		"the customer has to act":            {record.Pay, 201, `{"state":"REQUIRES_ACTION"}`, record.Pending},
+		"confirmed":                          {record.Confirm, 200, `{"state":"SUCCEEDED"}`, record.Paid},
+		"confirmed, and held":                {record.Confirm, 200, `{"state":"AUTHORIZED"}`, record.Held},
+		"captured":                           {record.Capture, 200, `{"state":"SUCCEEDED"}`, record.Done},
+		"capture in doubt":                   {record.Capture, 202, `{"state":"CAPTURING"}`, record.Pending},
+		"capture without effect":             {record.Capture, 409, `{"code":"not_done"}`, record.NotDone},
+		"nothing is held any more":           {record.Capture, 409, `{"code":"not_allowed_in_state"}`, record.Refused},
 		"more than was taken":                {record.Refund, 409, `{"code":"refund_exceeds_captured"}`, record.Refused},
 	} {
 		t.Run(name, func(t *testing.T) {

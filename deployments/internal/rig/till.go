@@ -12,22 +12,31 @@ const (
 	payPath = "/v1/payment/integrate/pay"
 	// A route that a provider declares.
 	aliasPath = "/v1/payment/ipass/offline/pay"
+	// Where a shop wants its customers back.
+	paidPage, leftPage = "https://shop.example/paid", "https://shop.example/cancelled"
 )
 
 type object = map[string]any
 
-// Sale is what a till asks money for.
+// Sale is what a till, or a shop, asks money for.
 type Sale struct {
 	Provider, Store, Order, Key string
 	Amount                      int64
 	// Neutral is through /v2.
 	Neutral bool
+	// Online sends the customer to LINE Pay; there is no code then.
+	Online bool
+	// Holds only authorizes; LINE Pay alone can.
+	Holds bool
 }
 
 // Type of the payment.
 func (s Sale) Type() string {
-	if s.Provider == "ipass" {
+	switch {
+	case s.Provider == "ipass":
 		return "IPASS_OFFLINE_PAY"
+	case s.Online:
+		return "LINE_PAY"
 	}
 	return "LINE_QRCODE_PAY"
 }
@@ -37,7 +46,12 @@ func (s Sale) Pay(code string) (path string, body []byte, err error) {
 	if s.Neutral {
 		whole := object{
 			"type": s.Type(), "store_id": s.Store, "is_test": true, "order_number": s.Order,
-			"amount": object{"amount": s.Amount, "currency": "TWD"}, "source": object{"code": code}, "description": "tea",
+			"amount": object{"amount": s.Amount, "currency": "TWD"}, "description": "tea", "capture": !s.Holds,
+		}
+		if s.Online {
+			whole["return_url"], whole["cancel_url"] = paidPage, leftPage
+		} else {
+			whole["source"] = object{"code": code}
 		}
 		if s.Provider == "ipass" {
 			whole["provider_data"] = object{"store_id": "00681", "terminal_id": "AB123456"}
@@ -53,9 +67,16 @@ func (s Sale) Pay(code string) (path string, body []byte, err error) {
 		}})
 		return aliasPath, body, err
 	}
-	body, err = json.Marshal(object{"type": s.Type(), "store_id": s.Store, "is_test": true, "request": object{
-		"productName": "tea", "amount": s.Amount, "currency": "TWD", "orderId": s.Order, "oneTimeKey": code,
-	}})
+	request := object{"productName": "tea", "amount": s.Amount, "currency": "TWD", "orderId": s.Order}
+	if s.Online {
+		request["confirmUrl"], request["cancelUrl"] = paidPage, leftPage
+	} else {
+		request["oneTimeKey"] = code
+	}
+	if s.Holds {
+		request["capture"] = false
+	}
+	body, err = json.Marshal(object{"type": s.Type(), "store_id": s.Store, "is_test": true, "request": request})
 	return payPath, body, err
 }
 
@@ -70,13 +91,4 @@ func (s Sale) Cancel() []byte {
 		panic(err) // texts have a JSON form
 	}
 	return body
-}
-
-// Begin is the body with which a shop sends its customer to LINE Pay.
-func (s Sale) Begin() (path string, body []byte, err error) {
-	body, err = json.Marshal(object{"type": "LINE_PAY", "store_id": s.Store, "is_test": true, "request": object{
-		"productName": "tea", "amount": s.Amount, "currency": "TWD", "orderId": s.Order,
-		"confirmUrl": "https://shop.example/paid", "cancelUrl": "https://shop.example/cancelled",
-	}})
-	return payPath, body, err
 }
