@@ -96,7 +96,7 @@ func TestOnlinePaymentAgreesWithTheSandbox(t *testing.T) {
 			if f := s.state(linepay.TypeOnline, version, provider.KindRefund, ref); f.Refunded.Units != 50 || len(f.Movements) != 2 || *f.Captured != whole {
 				t.Errorf("after the refunds: %+v", f)
 			}
-			if a := do(t, s.openProvider, provider.KindRefund, c, ref, whole); a.Outcome() != provider.OutcomeDeclined || a.Result().DeclineCode != "refund_too_large" {
+			if a := do(t, s.openProvider, provider.KindRefund, c, ref, whole); a.Outcome() != provider.OutcomeUnknown || a.Result().Code != "1164" {
 				t.Errorf("refund of too much: %v, %+v", a.Outcome(), a.Result())
 			}
 		})
@@ -242,6 +242,46 @@ func TestPayerWhoDoesNotPay(t *testing.T) {
 		if f := s.state(linepay.TypeOnline, "v3", provider.KindPay, ref); f.Finding != provider.FindingEnded {
 			t.Errorf("%s: %+v", ref.OrderID, f)
 		}
+	}
+}
+
+// A request that arrives twice is refused the second time, because of what the first has done; that answer is the one that
+// the caller gets. It is no refusal: the search shows what happened.
+func TestFollowUpsThatArriveTwice(t *testing.T) {
+	t.Parallel()
+	part := provider.Money{Units: 200, Currency: "TWD"}
+	for name, c := range map[string]struct {
+		kind   provider.Kind
+		amount provider.Money
+		holds  bool
+		landed func(*provider.Findings) bool
+	}{
+		"capture":         {provider.KindCapture, whole, true, func(f *provider.Findings) bool { return *f.Captured == whole }},
+		"partial capture": {provider.KindCapture, part, true, func(f *provider.Findings) bool { return *f.Captured == part }},
+		"void":            {provider.KindVoid, whole, true, func(f *provider.Findings) bool { return f.Finding == provider.FindingEnded }},
+		"refund":          {provider.KindRefund, whole, false, func(f *provider.Findings) bool { return *f.Refunded == whole }},
+		"partial refund":  {provider.KindRefund, part, false, func(f *provider.Findings) bool { return *f.Refunded == part }},
+		"confirm":         {provider.KindConfirm, whole, false, func(f *provider.Findings) bool { return *f.Captured == whole }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openSandbox(t)
+			call := s.online(linepay.TypeOnline, "v4", `{}`)
+			ref := provider.Reference{OrderID: "T1", TransactionID: s.begin("v4", "T1", `{}`, func(r *provider.PayRequest) { r.Capture = !c.holds })}
+			s.approve(ref.TransactionID, `{}`)
+			if c.kind != provider.KindConfirm {
+				if a := do(t, s.openProvider, provider.KindConfirm, call, ref, whole); a.Outcome() != provider.OutcomeApproved {
+					t.Fatalf("confirm: %v, %+v", a.Outcome(), a.Result())
+				}
+			}
+			s.control("faults", `{"operation":"`+string(c.kind)+`","fault":"duplicate_delivery","times":1}`, nil)
+			if a := do(t, s.openProvider, c.kind, call, ref, c.amount); a.Outcome() != provider.OutcomeUnknown || a.Result().Code == "0000" {
+				t.Errorf("%v, %+v", a.Outcome(), a.Result())
+			}
+			if f := s.state(linepay.TypeOnline, "v4", c.kind, ref); !c.landed(f) {
+				t.Errorf("search: %+v", f)
+			}
+		})
 	}
 }
 

@@ -116,13 +116,16 @@ var codes = map[string]code{
 	"9000": {class: unsure}, // internal error
 }
 
-// exceptions are the codes that refuse elsewhere and settle nothing for one operation.
+// exceptions are the codes that refuse elsewhere and settle nothing for one operation. The network may deliver a request
+// twice: then the second is refused for what the first has done, and its answer is the one that arrives. So no code that
+// the operation itself brings about afterwards refuses it.
 var exceptions = map[provider.Kind]map[string]bool{
-	// Whoever confirmed before us may have taken the money: only a record tells.
 	provider.KindConfirm: {"1179": true},
-	// With these the hold itself is gone, released by LINE Pay: a search shows that.
+	provider.KindVoid:    {"1155": true, "1179": true},
+	provider.KindRefund:  {"1164": true, "1179": true},
+	// With the codes from 1180 on the hold itself is gone, released by LINE Pay: a search shows that.
 	provider.KindCapture: {
-		"1180": true, "1281": true, "1282": true, "1283": true, "1284": true, "1285": true, "1286": true, "1287": true,
+		"1155": true, "1179": true, "1180": true, "1281": true, "1282": true, "1283": true, "1284": true, "1285": true, "1286": true, "1287": true,
 		"1288": true, "1289": true, "1290": true, "1291": true, "1292": true, "1293": true, "1294": true, "1295": true,
 		"1296": true, "1298": true,
 	},

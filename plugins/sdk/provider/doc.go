@@ -64,7 +64,8 @@
 // Answer method turns it into an Answer.
 //
 // When in doubt, say Unknown: it costs a search. A wrong Declined costs the payer's money, a wrong NotSent
-// charges twice. A panic, a broken connection to the host and an answer that the host cannot read all mean
+// charges twice. A request may arrive twice, and the answer to the second is the one that comes back: a code
+// that the operation itself brings about ("already captured", "more than remains") is Undecided. A panic, a broken connection to the host and an answer that the host cannot read all mean
 // Unknown. [Client] tells sent from not sent for every way in which a connection can fail; nothing that it
 // sends is ever repeated.
 //
