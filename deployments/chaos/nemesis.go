@@ -321,6 +321,8 @@ func (n *nemesis) arm(ctx context.Context) error {
 		{Fault: "search_lag", Operation: "capture", DelayMS: 1000, Probability: 0.3},
 		{Fault: "drop_before_commit", Operation: "void", Probability: 0.4},
 		{Fault: "drop_after_commit", Operation: "void", Probability: 0.4},
+		// Not a refund: LINE Pay keeps no reference of ours, and a part that is asked for twice is given back twice.
+		{Fault: "duplicate_delivery", Operation: "void", Probability: 0.4},
 		{Fault: "http_500_before_commit", Operation: "check", Probability: 0.3},
 		{Fault: "http_500_before_commit", Operation: "details", Probability: 0.3},
 		{Fault: "drop_before_commit", Operation: "search", Probability: 0.3},
