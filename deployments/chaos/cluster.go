@@ -42,13 +42,15 @@ type cluster struct {
 	dev        devFile
 	token      string // for the admin plane
 	bearer     string
-	sandbox    *rig.Child
-	box        *rig.Sandbox
-	gateway    *proxy
-	postgres   *rig.Postgres // nil on SQLite
-	replicas   []*replica
-	shop       *shop
-	http       *rig.Caller
+	// mandate is a stored approval that clients charge, regKey what LINE Pay calls it: a secret.
+	mandate, regKey string
+	sandbox         *rig.Child
+	box             *rig.Sandbox
+	gateway         *proxy
+	postgres        *rig.Postgres // nil on SQLite
+	replicas        []*replica
+	shop            *shop
+	http            *rig.Caller
 }
 
 // devFile is what payrack dev tells about an installation, as far as the harness reads it.
@@ -119,7 +121,10 @@ func openCluster(ctx context.Context, s settings, replicas int, dir string) (c *
 	if err := c.authorize(ctx); err != nil {
 		return c, err
 	}
-	return c, c.register(ctx)
+	if err := c.register(ctx); err != nil {
+		return c, err
+	}
+	return c, c.approveOnce(ctx)
 }
 
 // furnish lets a development start make keys, company, store, credentials and client, and ends it.

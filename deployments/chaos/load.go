@@ -84,6 +84,7 @@ type customer struct {
 	neutral  bool // through /v2
 	online   bool // the customer is sent to the provider and comes back
 	holds    bool // the money is authorized first and captured later
+	stored   bool // a stored approval is charged; nobody has to show anything
 	amount   int64
 	key      string
 	path     string
@@ -97,7 +98,8 @@ func (l *load) customer(n int, rng *rand.Rand) *customer {
 		c.provider = "ipass"
 	}
 	if c.provider == "linepay" {
-		c.online, c.holds = rng.IntN(4) == 0, rng.IntN(4) == 0
+		c.online, c.holds, c.stored = rng.IntN(4) == 0, rng.IntN(4) == 0, rng.IntN(6) == 0
+		c.online = c.online && !c.stored
 	}
 	c.order = fmt.Sprintf("C%d-%06d", l.seed, n)
 	return c
@@ -165,7 +167,7 @@ func (c *customer) live(ctx context.Context) {
 func (c *customer) prepare(ctx context.Context, decline string) error {
 	var code string
 	var err error
-	if !c.online {
+	if !c.online && !c.stored {
 		if code, err = c.box.Code(ctx, c.provider, decline); err != nil {
 			return err
 		}
@@ -211,7 +213,7 @@ func (c *customer) try(ctx context.Context, kind, path, key string, body []byte,
 		method = http.MethodGet
 	}
 	return c.send(ctx, r, record.Call{
-		Client: c.number, Kind: kind, Order: c.order, Provider: c.provider, Key: key, Amount: amount, Online: c.online, Holds: c.holds,
+		Client: c.number, Kind: kind, Order: c.order, Provider: c.provider, Key: key, Amount: amount, Online: c.online, Holds: c.holds, Stored: c.stored,
 	}, rig.Call{Method: method, URL: "http://" + r.public + path, Bearer: c.bearer, Key: key, Body: body}, patience)
 }
 

@@ -278,7 +278,7 @@ func (n *nemesis) arm(ctx context.Context) error {
 	if err := n.clear(ctx); err != nil {
 		return err
 	}
-	const money = "pay"
+	const money, stored = "pay", "mandate_pay"
 	chosen := []rig.Fault{
 		// A gateway takes its time, so that a blow can hit it in the middle.
 		{Fault: "delay", Operation: money, DelayMS: 120, Probability: 0.6},
@@ -286,6 +286,7 @@ func (n *nemesis) arm(ctx context.Context) error {
 		{Fault: "delay", Operation: "refund", DelayMS: 150, Probability: 0.6},
 		{Fault: "delay", Operation: "confirm", DelayMS: 120, Probability: 0.6},
 		{Fault: "delay", Operation: "capture", DelayMS: 150, Probability: 0.6},
+		{Fault: "delay_after_commit", Operation: stored, DelayMS: 250, Probability: 0.5},
 	}
 	menu := []rig.Fault{
 		{Fault: "drop_before_commit", Operation: money, Probability: 0.06},
@@ -306,6 +307,12 @@ func (n *nemesis) arm(ctx context.Context) error {
 		{Fault: "http_500_before_commit", Operation: "refund", Probability: 0.4},
 		{Fault: "truncated", Operation: "refund", Probability: 0.3},
 		{Fault: "search_lag", Operation: "refund", DelayMS: 1000, Probability: 0.3},
+		{Fault: "drop_before_commit", Operation: stored, Probability: 0.3},
+		{Fault: "drop_after_commit", Operation: stored, Probability: 0.4},
+		{Fault: "http_500_after_commit", Operation: stored, Probability: 0.3},
+		{Fault: "garbled", Operation: stored, Probability: 0.3},
+		{Fault: "duplicate_delivery", Operation: stored, Probability: 0.3},
+		{Fault: "search_lag", Operation: stored, DelayMS: 1000, Probability: 0.3},
 		{Fault: "drop_before_commit", Operation: "request", Probability: 0.3},
 		{Fault: "drop_after_commit", Operation: "request", Probability: 0.3},
 		{Fault: "drop_before_commit", Operation: "confirm", Probability: 0.3},

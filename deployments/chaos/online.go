@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -24,16 +26,14 @@ func (c *customer) visit(ctx context.Context, id string) record.Call {
 		return record.Call{Payment: id} // cancelled meanwhile, or nobody answered
 	}
 	pause(ctx, time.Duration(c.draw(1500))*time.Millisecond)
-	var deed struct {
-		ConfirmURL string `json:"confirm_url"`
-	}
-	if err := c.box.Ask(ctx, http.MethodPost, "linepay/"+transaction+"/approve", nil, &deed); err != nil {
+	back, err := c.approve(ctx, transaction)
+	if err != nil {
 		c.trouble.add(err)
 		return record.Call{Payment: id}
 	}
 	way := c.draw(3)
 	if way != 0 {
-		c.work.Go(func() { c.comeBack(ctx, deed.ConfirmURL) })
+		c.work.Go(func() { c.comeBack(ctx, back) })
 	}
 	if way != 1 {
 		return c.settle(ctx, record.Confirm, "/v2/payments/"+id+"/confirm", c.newKey(), []byte("{}"), 0, false)
@@ -115,4 +115,63 @@ func (c *customer) collect(ctx context.Context, id string) int64 {
 		return 0
 	}
 	return amount
+}
+
+// approve lets the customer approve at the provider, and says where they are sent.
+func (c *cluster) approve(ctx context.Context, transaction string) (page string, err error) {
+	var deed struct {
+		ConfirmURL string `json:"confirm_url"`
+	}
+	err = c.box.Ask(ctx, http.MethodPost, "linepay/"+transaction+"/approve", nil, &deed)
+	return deed.ConfirmURL, err
+}
+
+// approveOnce makes the stored approval that clients charge, before anything breaks.
+func (c *cluster) approveOnce(ctx context.Context) error {
+	const order = "APPROVAL-1"
+	at := "http://" + c.replicas[0].public
+	ask := func(method, path string, body []byte, wanted int) (rig.Answer, error) {
+		a, err := c.http.Do(ctx, rig.Call{Method: method, URL: at + path, Bearer: c.bearer, Key: order + path, Body: body})
+		if err == nil && a.Status != wanted {
+			err = fmt.Errorf("%d %s", a.Status, a.Body)
+		}
+		if err != nil {
+			err = fmt.Errorf("make a stored approval: %s: %w", path, err)
+		}
+		return a, err
+	}
+	path, body, err := rig.Sale{Store: c.dev.StoreID, Order: order, Amount: 168}.Approval()
+	if err != nil {
+		return err
+	}
+	begun, err := ask(http.MethodPost, path, body, http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	if _, err := c.approve(ctx, begun.Member("provider_transaction_id")); err != nil {
+		return err
+	}
+	// The confirm of LINE Pay's own form shows the token, the neutral one our id.
+	shown, err := ask(http.MethodPost, "/v1/payment/integrate/confirm", fmt.Appendf(nil,
+		`{"type":"LINE_PAY","store_id":%q,"is_test":true,"request":{"orderId":%q,"amount":168,"currency":"TWD"}}`, c.dev.StoreID, order), http.StatusOK)
+	if err != nil {
+		return err
+	}
+	var native struct {
+		Info struct {
+			RegKey string `json:"regKey"` //nolint:tagliatelle // LINE Pay's spelling
+		} `json:"info"`
+	}
+	if err := json.Unmarshal(shown.Body, &native); err != nil {
+		return err
+	}
+	c.regKey = native.Info.RegKey
+	paid, err := ask(http.MethodGet, "/v2/payments/"+begun.Member("id"), nil, http.StatusOK)
+	if err != nil {
+		return err
+	}
+	if c.mandate = paid.Member("mandate_id"); c.mandate == "" || c.regKey == "" {
+		return fmt.Errorf("the confirmed payment has no stored approval: %s", paid.Body)
+	}
+	return nil
 }

@@ -124,7 +124,7 @@ func (c *crashes) insist(ctx context.Context, point string, i int) (err error) {
 func (c *crashes) repeat(ctx context.Context, point string, i int) error {
 	n := len(c.sales)
 	s := sale{customer: c.customer(n, rand.New(rand.NewPCG(c.seed, uint64(n)+100)))} //nolint:gosec // chance that can be repeated
-	s.online, s.holds = false, false                                                 // the points lie on the way of a till's payment
+	s.online, s.holds, s.stored = false, false, false                                // the points lie on the way of a till's payment
 	if err := s.prepare(ctx, ""); err != nil {
 		return err
 	}

@@ -4,7 +4,13 @@ import "github.com/payrack/payrack/deployments/internal/rig"
 
 // sale is what the customer's till asks for.
 func (c *customer) sale() rig.Sale {
-	return rig.Sale{Provider: c.provider, Store: c.dev.StoreID, Order: c.order, Key: c.key, Amount: c.amount, Neutral: c.neutral, Online: c.online, Holds: c.holds}
+	s := rig.Sale{
+		Provider: c.provider, Store: c.dev.StoreID, Order: c.order, Key: c.key, Amount: c.amount, Neutral: c.neutral, Online: c.online, Holds: c.holds,
+	}
+	if c.stored {
+		s.Mandate = c.mandate
+	}
+	return s
 }
 
 // request is the path and the body with which a till asks for money.

@@ -22,6 +22,7 @@ func (c *cluster) searchSecrets(control string) ([]record.Secret, error) {
 		{"the key of iPASS", c.dev.IPass.Key, false},
 		{"the client's secret", c.dev.ClientSecret, false},
 		{"a client's token", c.bearer, false},
+		{"the token of a stored approval", c.regKey, false},
 		{"an admin token", c.token, false},
 		{"an order number", control, true},
 	}

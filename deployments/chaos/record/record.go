@@ -42,8 +42,10 @@ type Call struct {
 	Key    string `json:"key,omitempty"`
 	Amount int64  `json:"amount,omitempty"`
 	// Online is a sale whose customer was sent to the provider, Holds one that authorizes first.
+	// Stored is one that charges a stored approval.
 	Online  bool  `json:"online,omitempty"`
 	Holds   bool  `json:"holds,omitempty"`
+	Stored  bool  `json:"stored,omitempty"`
 	Replica int   `json:"replica"`
 	Begin   int64 `json:"begin"`
 	End     int64 `json:"end"`

@@ -40,6 +40,8 @@ type Verdict struct {
 	Changes        int
 	// Refunds, Captures and Confirmed are operations that clients asked for and that were made.
 	Refunds, Captures, Confirmed int
+	// Stored are the orders that charge a stored approval.
+	Stored int
 	// Messages are the webhooks that reached the company's server, Repeated those of them that it had or had refused before.
 	Messages, Repeated int
 	// Broken are the invariants that were broken, each with what broke it.
@@ -130,6 +132,11 @@ func (j *judge) index() {
 
 func (j *judge) count() {
 	j.v.Orders = len(j.orders)
+	for _, calls := range j.orders {
+		if calls[0].Stored {
+			j.v.Stored++
+		}
+	}
 	for _, b := range j.Blows {
 		if b.Error != "" {
 			continue

@@ -135,6 +135,9 @@ func (j *judge) transmissions() {
 		}
 	}
 	for _, r := range j.Requests {
+		if r.Operation == "mandate_pay" {
+			r.Operation = "pay" // a charge of a stored approval
+		}
 		switch r.Operation {
 		case "pay", "confirm", "capture", "void", "refund":
 			if !r.Redelivered && r.OrderID != "" {

@@ -78,8 +78,9 @@ func (t table) money(all []Verdict) {
 func (t table) sections(all []Verdict) {
 	for _, v := range all {
 		fmt.Fprintf(t.b, "\n## %s\n\n", v.About.Layout)
-		fmt.Fprintf(t.b, "- histories checked with the ledger as the last operation: %d; journal entries: %d; refunds: %d; captures: %d; confirmed after the customer came back: %d; doubt to settled: %s\n",
-			v.Histories, v.Changes, v.Refunds, v.Captures, v.Confirmed, quantiles(v.Settled))
+		fmt.Fprintf(t.b, "- histories checked with the ledger as the last operation: %d; journal entries: %d; refunds: %d; captures: %d; confirmed after the customer came back: %d; "+
+			"orders that charge a stored approval: %d; doubt to settled: %s\n",
+			v.Histories, v.Changes, v.Refunds, v.Captures, v.Confirmed, v.Stored, quantiles(v.Settled))
 		fmt.Fprintf(t.b, "- states: %s\n", counts(v.States))
 		fmt.Fprintf(t.b, "- kills: %s; of these in flight: %s\n", counts(v.Kills), counts(v.KillsInFlight))
 		if len(v.Blows) > 0 {
@@ -117,7 +118,7 @@ func (t table) sections(all []Verdict) {
 func red(all []Verdict, bars bool) []string {
 	var why []string
 	add := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
-	var under, asked, kills, hit, charged, captured, confirmed int
+	var under, asked, kills, hit, charged, captured, confirmed, stored int
 	var healed []time.Duration
 	storms := false
 	for _, v := range all {
@@ -143,6 +144,7 @@ func red(all []Verdict, bars bool) []string {
 		under, asked = under+v.Orders, asked+v.About.Asked
 		kills, hit, charged = kills+sum(v.Kills), hit+sum(v.KillsInFlight), charged+v.Charged
 		captured, confirmed = captured+v.Captures, confirmed+v.Confirmed
+		stored += v.Stored
 	}
 	if p99 := quantile(healed, 0.99); p99 >= longestTruth {
 		add("p99 to the truth after healing is %s, not under %s", p99.Round(time.Millisecond), longestTruth)
@@ -162,8 +164,8 @@ func red(all []Verdict, bars bool) []string {
 	if share(charged, under) < 0.7 {
 		add("%.0f %% of the payments ended charged, fewer than 70 %%", 100*share(charged, under))
 	}
-	if captured == 0 || confirmed == 0 {
-		add("%d captures and %d payments that were confirmed prove nothing about them", captured, confirmed)
+	if captured == 0 || confirmed == 0 || stored == 0 {
+		add("%d captures, %d payments that were confirmed and %d charges of an approval prove nothing about them", captured, confirmed, stored)
 	}
 	return why
 }

@@ -28,6 +28,8 @@ type Sale struct {
 	Online bool
 	// Holds only authorizes; LINE Pay alone can.
 	Holds bool
+	// Mandate is the stored approval that is charged, or empty.
+	Mandate string
 }
 
 // Type of the payment.
@@ -35,6 +37,8 @@ func (s Sale) Type() string {
 	switch {
 	case s.Provider == "ipass":
 		return "IPASS_OFFLINE_PAY"
+	case s.Mandate != "":
+		return "LINE_PREAPPROVED_PAY"
 	case s.Online:
 		return "LINE_PAY"
 	}
@@ -48,9 +52,12 @@ func (s Sale) Pay(code string) (path string, body []byte, err error) {
 			"type": s.Type(), "store_id": s.Store, "is_test": true, "order_number": s.Order,
 			"amount": object{"amount": s.Amount, "currency": "TWD"}, "description": "tea", "capture": !s.Holds,
 		}
-		if s.Online {
+		switch {
+		case s.Mandate != "":
+			whole["source"] = object{"mandate_id": s.Mandate}
+		case s.Online:
 			whole["return_url"], whole["cancel_url"] = paidPage, leftPage
-		} else {
+		default:
 			whole["source"] = object{"code": code}
 		}
 		if s.Provider == "ipass" {
@@ -68,9 +75,12 @@ func (s Sale) Pay(code string) (path string, body []byte, err error) {
 		return aliasPath, body, err
 	}
 	request := object{"productName": "tea", "amount": s.Amount, "currency": "TWD", "orderId": s.Order}
-	if s.Online {
+	switch {
+	case s.Mandate != "":
+		request["mandate_id"] = s.Mandate
+	case s.Online:
 		request["confirmUrl"], request["cancelUrl"] = paidPage, leftPage
-	} else {
+	default:
 		request["oneTimeKey"] = code
 	}
 	if s.Holds {
@@ -78,6 +88,15 @@ func (s Sale) Pay(code string) (path string, body []byte, err error) {
 	}
 	body, err = json.Marshal(object{"type": s.Type(), "store_id": s.Store, "is_test": true, "request": request})
 	return payPath, body, err
+}
+
+// Approval is the path and the body with which a shop asks its customer for a stored approval, together with a first payment.
+func (s Sale) Approval() (path string, body []byte, err error) {
+	body, err = json.Marshal(object{
+		"type": "LINE_PAY", "store_id": s.Store, "is_test": true, "order_number": s.Order, "amount": object{"amount": s.Amount, "currency": "TWD"},
+		"description": "tea, monthly", "return_url": paidPage, "cancel_url": leftPage, "provider_data": object{"payType": "PREAPPROVED"},
+	})
+	return "/v2/payments", body, err
 }
 
 // Cancel is the body that names the payment by its order number alone: the till may have heard nothing yet.
