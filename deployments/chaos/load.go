@@ -149,7 +149,7 @@ func (c *customer) live(ctx context.Context) {
 	}
 	taken := c.amount
 	if last.Told == record.Held {
-		taken = c.collect(ctx, last.Payment)
+		taken = c.takeHeld(ctx, last.Payment)
 	} else if last.Told != record.Paid {
 		return
 	}

@@ -91,9 +91,9 @@ func (c *customer) comeBack(ctx context.Context, page string) {
 	}
 }
 
-// collect decides about money that is held: one in six leaves it, one in six gives it up, the others capture all or a part, now
+// takeHeld decides about money that is held: one in six leaves it, one in six gives it up, the others capture all or a part, now
 // and then from two tills at once. It returns how much was taken for certain.
-func (c *customer) collect(ctx context.Context, id string) int64 {
+func (c *customer) takeHeld(ctx context.Context, id string) int64 {
 	switch c.draw(6) {
 	case 0:
 		return 0
