@@ -418,7 +418,7 @@ func TestTheBreakerSheds(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if a := s.Send(within(t, 3*time.Second), instruction(payment.KindPay, "hang")); a.Known != payment.KnownNothing {
+			if a := s.Send(within(t, time.Second), instruction(payment.KindPay, "hang")); a.Known != payment.KnownNothing {
 				t.Errorf("%+v", a)
 			}
 		})

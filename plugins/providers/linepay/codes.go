@@ -118,10 +118,9 @@ var codes = map[string]code{
 
 // exceptions are the codes that refuse elsewhere and settle nothing for one operation. The network may deliver a request
 // twice: then the second is refused for what the first has done, and its answer is the one that arrives. So no code that
-// the operation itself brings about afterwards refuses it.
+// the operation itself brings about afterwards refuses it. A void's is 1165, which refuses nothing anyway.
 var exceptions = map[provider.Kind]map[string]bool{
 	provider.KindConfirm: {"1179": true},
-	provider.KindVoid:    {"1155": true, "1179": true},
 	provider.KindRefund:  {"1164": true, "1179": true},
 	// With the codes from 1180 on the hold itself is gone, released by LINE Pay: a search shows that.
 	provider.KindCapture: {
