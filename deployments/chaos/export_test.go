@@ -36,3 +36,12 @@ func ReadMutant(path string) (file, text, instead string, err error) {
 	m, err := readMutant(path)
 	return m.file, m.text, m.instead, err
 }
+
+// Plant writes a planted bug's changed file and overlay into a folder; it reads the tree at the working folder.
+func Plant(path, dir string) (overlay string, err error) {
+	m, err := readMutant(path)
+	if err != nil {
+		return "", err
+	}
+	return m.overlay(dir)
+}

@@ -149,7 +149,8 @@ func (m mutant) overlay(dir string) (string, error) {
 	if n := strings.Count(string(raw), m.text); n != 1 {
 		return "", fmt.Errorf("the text to change stands in %s %d times", m.file, n)
 	}
-	changed := filepath.Join(dir, "changed.go")
+	// Not called .go: a run that is killed leaves it behind, and no package of the tree may grow out of it.
+	changed := filepath.Join(dir, "changed.planted")
 	list, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
 	if err != nil {
 		return "", err

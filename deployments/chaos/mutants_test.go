@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -30,5 +31,30 @@ func TestMutantsFitTheTree(t *testing.T) {
 		if n := strings.Count(string(source), text); n != 1 || instead == text {
 			t.Errorf("%s: the text stands in %s %d times, want once", path, file, n)
 		}
+	}
+}
+
+// What a planted bug leaves behind is no package of the tree, or `go test ./...` would trip over it; and it compiles.
+func TestAPlantedBugIsNoPackage(t *testing.T) {
+	path, err := filepath.Abs("mutants/1-unknown-is-failed.mutant")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Join("..", ".."))
+	dir := t.TempDir()
+	overlay, err := chaos.Plant(path, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, _, _, err := chaos.ReadMutant(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-overlay", overlay, "./"+filepath.Dir(file))
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Errorf("the planted bug does not compile: %v\n%s", err, out)
+	}
+	if sources, err := filepath.Glob(filepath.Join(dir, "*.go")); err != nil || len(sources) > 0 {
+		t.Errorf("a Go file is left behind: %v, %v", sources, err)
 	}
 }

@@ -18,7 +18,8 @@ import (
 type nemesis struct {
 	*load
 
-	rng *rand.Rand
+	rng             *rand.Rand
+	charges, others *deck
 	// mending are repairs under way.
 	mending sync.WaitGroup
 	// busy says which replicas are being hurt; the database is behind them.
@@ -28,7 +29,10 @@ type nemesis struct {
 }
 
 func newNemesis(l *load) *nemesis {
-	return &nemesis{load: l, rng: rand.New(rand.NewPCG(l.seed, 7)), busy: map[*replica]bool{}} //nolint:gosec // chance that can be repeated
+	return &nemesis{
+		load: l, rng: rand.New(rand.NewPCG(l.seed, 7)), busy: map[*replica]bool{}, //nolint:gosec // chance that can be repeated
+		charges: &deck{all: faultsOfCharges()}, others: &deck{all: faultsOfTheRest()},
+	}
 }
 
 // rage strikes every so often until the context ends, and returns when everything is repaired. least is the number of kills
@@ -273,71 +277,15 @@ func (c *cluster) install(ctx context.Context) error {
 	return nil
 }
 
-// arm chooses which faults the gateway has for the next seconds. Few at a time and often: rare pairs meet too.
+// arm chooses which faults the gateway has for the next seconds. Few at a time and often: rare pairs meet too. Faults of a
+// plain charge and all others are dealt from a deck each, so that no run, however short, leaves one out that a longer
+// menu made rare.
 func (n *nemesis) arm(ctx context.Context) error {
 	if err := n.clear(ctx); err != nil {
 		return err
 	}
-	const money, stored = "pay", "mandate_pay"
-	chosen := []rig.Fault{
-		// A gateway takes its time, so that a blow can hit it in the middle.
-		{Fault: "delay", Operation: money, DelayMS: 120, Probability: 0.6},
-		{Fault: "delay_after_commit", Operation: money, DelayMS: 250, Probability: 0.5},
-		{Fault: "delay", Operation: "refund", DelayMS: 150, Probability: 0.6},
-		{Fault: "delay", Operation: "confirm", DelayMS: 120, Probability: 0.6},
-		{Fault: "delay", Operation: "capture", DelayMS: 150, Probability: 0.6},
-		{Fault: "delay_after_commit", Operation: stored, DelayMS: 250, Probability: 0.5},
-	}
-	menu := []rig.Fault{
-		{Fault: "drop_before_commit", Operation: money, Probability: 0.06},
-		{Fault: "drop_after_commit", Operation: money, Probability: 0.2},
-		{Fault: "http_500_after_commit", Operation: money, Probability: 0.2},
-		{Fault: "http_502_before_commit", Operation: money, Probability: 0.06},
-		{Fault: "http_504_after_commit", Operation: money, Probability: 0.15},
-		{Fault: "hang_after_commit", Operation: money, Probability: 0.1},
-		{Fault: "garbled", Operation: money, Probability: 0.2},
-		{Fault: "truncated", Operation: money, Probability: 0.2},
-		{Fault: "huge_body", Operation: money, Probability: 0.1},
-		{Fault: "wrong_amount", Operation: money, Probability: 0.04},
-		{Fault: "duplicate_delivery", Operation: money, Probability: 0.1},
-		// Beyond what the plugin waits for: the charge lands when nobody listens any more.
-		{Fault: "delay", Operation: money, DelayMS: 7000, Probability: 0.15},
-		{Fault: "search_lag", Operation: money, DelayMS: 1000, Probability: 0.3},
-		{Fault: "drop_after_commit", Operation: "refund", Probability: 0.4},
-		{Fault: "http_500_before_commit", Operation: "refund", Probability: 0.4},
-		{Fault: "truncated", Operation: "refund", Probability: 0.3},
-		{Fault: "search_lag", Operation: "refund", DelayMS: 1000, Probability: 0.3},
-		{Fault: "drop_before_commit", Operation: stored, Probability: 0.3},
-		{Fault: "drop_after_commit", Operation: stored, Probability: 0.4},
-		{Fault: "http_500_after_commit", Operation: stored, Probability: 0.3},
-		{Fault: "garbled", Operation: stored, Probability: 0.3},
-		{Fault: "duplicate_delivery", Operation: stored, Probability: 0.3},
-		{Fault: "search_lag", Operation: stored, DelayMS: 1000, Probability: 0.3},
-		{Fault: "drop_before_commit", Operation: "request", Probability: 0.3},
-		{Fault: "drop_after_commit", Operation: "request", Probability: 0.3},
-		{Fault: "drop_before_commit", Operation: "confirm", Probability: 0.3},
-		{Fault: "drop_after_commit", Operation: "confirm", Probability: 0.4},
-		{Fault: "http_500_before_commit", Operation: "confirm", Probability: 0.3},
-		{Fault: "http_500_after_commit", Operation: "confirm", Probability: 0.3},
-		{Fault: "duplicate_delivery", Operation: "confirm", Probability: 0.3},
-		{Fault: "search_lag", Operation: "confirm", DelayMS: 1000, Probability: 0.3},
-		{Fault: "drop_before_commit", Operation: "capture", Probability: 0.4},
-		{Fault: "drop_after_commit", Operation: "capture", Probability: 0.4},
-		{Fault: "truncated", Operation: "capture", Probability: 0.3},
-		{Fault: "duplicate_delivery", Operation: "capture", Probability: 0.3},
-		{Fault: "search_lag", Operation: "capture", DelayMS: 1000, Probability: 0.3},
-		{Fault: "drop_before_commit", Operation: "void", Probability: 0.4},
-		{Fault: "drop_after_commit", Operation: "void", Probability: 0.4},
-		// Not a refund: LINE Pay keeps no reference of ours, and a part that is asked for twice is given back twice.
-		{Fault: "duplicate_delivery", Operation: "void", Probability: 0.4},
-		{Fault: "http_500_before_commit", Operation: "check", Probability: 0.3},
-		{Fault: "http_500_before_commit", Operation: "details", Probability: 0.3},
-		{Fault: "drop_before_commit", Operation: "search", Probability: 0.3},
-		{Fault: "garbled", Operation: "search", Probability: 0.2},
-	}
-	n.rng.Shuffle(len(menu), func(i, j int) { menu[i], menu[j] = menu[j], menu[i] })
-	chosen = append(chosen, menu[:3+n.rng.IntN(5)]...)
-	return n.box.Arm(ctx, chosen...)
+	chosen := append(slowness(), n.charges.deal(n.rng, 2+n.rng.IntN(3))...)
+	return n.box.Arm(ctx, append(chosen, n.others.deal(n.rng, 2+n.rng.IntN(3))...)...)
 }
 
 // heal repairs all there is.
