@@ -62,12 +62,16 @@ func (a payments) whileDown(ctx context.Context, c inbound.Native, down error) (
 	if c.Neutral != nil {
 		return inbound.Reply{}, down
 	}
+	return a.unlessTaken(ctx, wanted.Payment, d, down)
+}
+
+// unlessTaken refuses a payment that cannot be sent now, or answers for the live one that holds its order number.
+func (a payments) unlessTaken(ctx context.Context, p payment.Payment, d draft, refusal error) (inbound.Reply, error) {
 	r, err := a.Ledger.Find(ctx, outbound.Key{
-		Company: c.Principal.Company, Environment: c.Environment, Provider: t.Provider, Account: d.set.account,
-		OrderNumber: d.form.OrderNumber,
+		Company: p.Company, Environment: p.Environment, Provider: p.Provider, Account: p.Account, OrderNumber: p.OrderNumber,
 	})
 	if fault.KindOf(err) == fault.NotFound || (err == nil && !r.Payment.State.Live()) {
-		return inbound.Reply{}, down
+		return inbound.Reply{}, refusal
 	}
 	if err != nil {
 		return inbound.Reply{}, err

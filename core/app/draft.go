@@ -21,8 +21,10 @@ type draft struct {
 	promises  catalogue.Operation
 	// unread says that the request was not read in full, because its provider is down: it is never sent.
 	unread bool
-	// mandate is our id of the stored approval that is charged, if there is one.
+	// mandate is our id of the stored approval that is charged, if there is one; ended says that it cannot be charged any
+	// more: the request starts nothing, and only what it started before has an answer.
 	mandate string
+	ended   bool
 }
 
 // draft reads a request that starts a payment: its columns, its credentials, the approval that it charges.
@@ -139,9 +141,6 @@ func (a *App) charge(ctx context.Context, d *draft) error {
 	if m.Environment != d.command.Environment || m.Provider != d.described.Provider || m.Account != d.set.account {
 		return fault.New(fault.Conflict, "mandate_of_other_account", "this approval belongs to another provider account or environment; charge it with the credentials that it was given to")
 	}
-	if !m.Usable(a.Clock.Now()) {
-		return fault.New(fault.Conflict, "mandate_dead", "this approval has ended and can never be charged again; ask the payer for a new one")
-	}
 	if d.form.Mandate == "" {
 		token, err := a.Secrets.Open(ctx, m.Field(), m.Sealed)
 		if err != nil {
@@ -149,8 +148,13 @@ func (a *App) charge(ctx context.Context, d *draft) error {
 		}
 		d.form.Mandate = string(token)
 	}
-	d.mandate = string(m.ID)
+	d.mandate, d.ended = string(m.ID), !m.Usable(a.Clock.Now())
 	return nil
+}
+
+// mandateDead refuses what would charge an approval that has ended.
+func mandateDead() error {
+	return fault.New(fault.Conflict, "mandate_dead", "this approval has ended and can never be charged again; ask the payer for a new one")
 }
 
 // named puts the token of the approval that a neutral request names into its values.

@@ -285,6 +285,62 @@ func TestAnApprovalOfAnotherAccount(t *testing.T) {
 	}
 }
 
+// An approval that has ended is not charged again. What it paid before stays paid: a client that lost the answer and repeats
+// its request must not hear that it needs a new approval, because it would charge the payer a second time with that.
+func TestARepeatedChargeOfAnApprovalThatEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		answer := func(known payment.Known, dead bool) {
+			w.till.answers = func(ctx context.Context, i outbound.Instruction) outbound.Answer {
+				a := outbound.Answer{Known: known, Native: []byte(`{"code":"1193"}`), MandateDead: dead}
+				if known == payment.KnownApproved {
+					a = approved(ctx, i)
+					a.Approval = &outbound.Approval{Token: "token", Expires: w.clock.Now().Add(time.Hour), Dead: dead}
+				}
+				return a
+			}
+		}
+		answer(payment.KnownApproved, false)
+		first, err := w.Payments().Pay(t.Context(), w.order("M1"))
+		must(t)(first, err)
+		charge := func(order, key string) (inbound.Reply, error) {
+			c := w.neutral(order, 100)
+			c.Neutral.Mandate, c.IdempotencyKey = mandate.ID(first.Record.Payment.Mandate), key
+			return w.Payments().Pay(t.Context(), c)
+		}
+		paid, err := charge("M2", "key-2")
+		must(t)(paid, err)
+		answer(payment.KnownNotSent, false)
+		if _, err := charge("M3", "key-3"); fault.CodeOf(err) != "provider_unavailable" {
+			t.Errorf("never sent: %v", err)
+		}
+		answer(payment.KnownDeclined, true)
+		declined, err := charge("M4", "key-4") // this one ends it
+		must(t)(declined, err)
+		time.Sleep(time.Minute)
+		answer(payment.KnownApproved, false)
+		for key, was := range map[string]inbound.Reply{"key-2": paid, "key-4": declined} {
+			order := "M" + key[len(key)-1:]
+			again, err := charge(order, key)
+			if err != nil || !again.Replayed || again.State != was.State || string(again.Body) != string(was.Body) {
+				t.Errorf("%s again: %+v %s, %v, and it was %s", order, again, again.Body, err, was.Body)
+			}
+		}
+		if _, err := charge("M2", "another"); fault.CodeOf(err) != "order_already_paid" {
+			t.Errorf("the order that was paid, with another key: %v", err)
+		}
+		for order, key := range map[string]string{"M3": "key-3", "M4": "another", "M5": "key-5"} {
+			if _, err := charge(order, key); fault.CodeOf(err) != "mandate_dead" {
+				t.Errorf("%s: %v", order, err)
+			}
+		}
+		if n := w.till.transmissions("M2") + w.till.transmissions("M3") + w.till.transmissions("M4"); n != 3 {
+			t.Errorf("%d transmissions", n)
+		}
+	})
+}
+
 // The answer of a call comes so late that the same request was tried again since, and not sent. It may still be sent: that is
 // no "not paid".
 func TestALateAnswerAfterARetryPromisesNothing(t *testing.T) {

@@ -153,6 +153,9 @@ func (a payments) joined(
 		return pending(r, outbound.Answer{}, d), nil //nolint:nilerr // see above
 	}
 	if !d.unread && now.Operation.Kind == payment.KindPay && now.Payment.State == payment.Failed && now.Payment.Failure == payment.NotSent {
+		if d.ended {
+			return inbound.Reply{}, mandateDead()
+		}
 		return a.retry(ctx, now, key, d)
 	}
 	return a.standing(ctx, now, d)

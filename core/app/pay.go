@@ -40,6 +40,9 @@ func (a payments) pay(ctx context.Context, c inbound.Native) (inbound.Reply, err
 	if err != nil {
 		return inbound.Reply{}, err
 	}
+	if d.ended {
+		return a.whileEnded(ctx, session, change, d)
+	}
 	// Whoever sends the same request from now on finds this one running.
 	finished := a.running.begin(change.Record.Payment.ID)
 	defer finished()
@@ -68,6 +71,21 @@ func (a payments) pay(ctx context.Context, c inbound.Native) (inbound.Reply, err
 	default:
 		return a.taken(ctx, committed.Payment, d)
 	}
+}
+
+// whileEnded answers a request that charges an approval which has ended. A new one is refused with nothing sent. One that
+// repeats an earlier request must not hear that: the approval may have paid it before it ended, perhaps with this very charge.
+func (a payments) whileEnded(ctx context.Context, session outbound.Session, mine outbound.Change, d draft) (inbound.Reply, error) {
+	if keys := a.claimKeys(mine.Record.Payment, payment.KindPay, d); len(keys) > 0 {
+		held, err := a.Ledger.Claimed(ctx, keys)
+		if err != nil {
+			return inbound.Reply{}, err
+		}
+		if len(held) > 0 {
+			return a.repeated(ctx, session, held, mine.Record, mine.Claims, d)
+		}
+	}
+	return a.unlessTaken(ctx, mine.Record.Payment, d, mandateDead())
 }
 
 // intent makes the change that must be durable before anything is sent.
