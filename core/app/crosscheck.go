@@ -241,15 +241,15 @@ func (a *App) contradicted(ctx context.Context, k check, now payment.Record, s p
 		Version: k.watched, Text: clip("payment " + string(p.ID) + ": " + words),
 	})
 	a.glance(ctx, k.line)
-	if p.State == payment.Failed && k.asked != k.watched && charged(p, s) {
-		a.reclaim(ctx, k, now, s)
+	if ev, ok := s.Charge(p); ok && p.State == payment.Failed && k.asked != k.watched {
+		a.reclaim(ctx, k, now, ev)
 	}
 }
 
 // reclaim hands a charge behind a "no" to the resolver, which gives it back as it does with what its watch list finds. The
 // request's own credential was erased with the "no", and is needed again.
-func (a *App) reclaim(ctx context.Context, k check, now payment.Record, s payment.Sight) {
-	next, err := payment.Apply(now, payment.OrphanFound{At: a.Clock.Now(), Evidence: s.Evidence})
+func (a *App) reclaim(ctx context.Context, k check, now payment.Record, ev payment.Evidence) {
+	next, err := payment.Apply(now, payment.OrphanFound{At: a.Clock.Now(), Evidence: ev})
 	if err != nil {
 		return // it has moved on, and whoever moved it knows more
 	}
@@ -263,7 +263,7 @@ func (a *App) reclaim(ctx context.Context, k check, now payment.Record, s paymen
 	_, _, _ = a.commit(ctx, now, next)
 }
 
-// charged reports whether the provider holds or has taken money.
+// charged reports whether the provider names money that it holds or has taken.
 func charged(p payment.Payment, s payment.Sight) bool {
 	return s.Owed(p) && (s.Evidence.Captured.Units > 0 || s.Evidence.Authorized.Units > 0)
 }

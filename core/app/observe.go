@@ -36,8 +36,8 @@ func (a *App) observe(
 		return a.noMore(a.decide(ctx, r, later))
 	case payment.Failed:
 		// On the watch list: a charge that turns up after "not charged" is given back, and somebody must know.
-		if s.Owed(r.Payment) && (s.Evidence.Captured.Units > 0 || s.Evidence.Authorized.Units > 0) {
-			return a.decide(ctx, r, payment.OrphanFound{At: now, Evidence: s.Evidence})
+		if ev, ok := s.Charge(r.Payment); ok {
+			return a.decide(ctx, r, payment.OrphanFound{At: now, Evidence: ev})
 		}
 	case payment.Sending, payment.Capturing, payment.Voiding, payment.Refunding, payment.Succeeded, payment.Unknown,
 		payment.Reversed, payment.Voided, payment.Refunded, payment.PartiallyRefunded, payment.Expired, payment.Mismatch,

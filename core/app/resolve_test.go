@@ -10,6 +10,7 @@ import (
 
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/inbound"
 	"github.com/payrack/payrack/ports/outbound"
@@ -163,6 +164,47 @@ func TestALateChargeAfterNotChargedIsGivenBack(t *testing.T) {
 			t.Errorf("%s, %d kept", r.Payment.State, w.till.bank.net("D"))
 		}
 	})
+}
+
+// The record of a late charge may name no amount, as iPASS's of a merchant who accepts discounts. It is a charge all the same.
+func TestALateChargeWithoutAnAmountIsGivenBack(t *testing.T) {
+	t.Parallel()
+	for name, hold := range map[string]bool{"taken": false, "held": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := resolving(t)
+				w.policy(company.Hold)
+				var sent outbound.Instruction
+				w.till.answers = func(ctx context.Context, i outbound.Instruction) outbound.Answer {
+					if i.Kind == payment.KindPay {
+						sent = i
+						return outbound.Answer{}
+					}
+					return w.till.bank.do(ctx, i)
+				}
+				w.till.finds = func(q outbound.Question) outbound.Findings {
+					f := w.till.bank.find(q)
+					if q.About == payment.KindPay {
+						f.Evidence.Authorized, f.Evidence.Captured = money.Amount{}, money.Amount{}
+					}
+					return f
+				}
+				c := w.order("D")
+				c.Request = mustJSON(t, map[string]any{"order": "D", "amount": 100, "req": "d-req", "hold": hold})
+				must(t)(w.Payments().Pay(t.Context(), c))
+				time.Sleep(5 * time.Minute)
+				if r := w.record(t.Context(), "D"); r.Payment.Failure != payment.NotCharged {
+					t.Fatalf("%s", r.Payment.State)
+				}
+				w.till.bank.do(t.Context(), sent) // against every promise of the provider
+				time.Sleep(3 * time.Hour)
+				if r := w.record(t.Context(), "D"); r.Payment.State != payment.Reversed || w.till.bank.net("D") != 0 {
+					t.Errorf("%s, %d kept", r.Payment.State, w.till.bank.net("D"))
+				}
+			})
+		})
+	}
 }
 
 // A new attempt of an order that was told "not charged" has another order id at the provider: its search must not find the

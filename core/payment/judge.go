@@ -162,6 +162,22 @@ func (s Sight) Owed(p Payment) bool {
 	return s.Finding == FindingFound && !gaveBackAll(p, s.Evidence)
 }
 
+// Charge is the evidence of a charge behind a promise of "not paid"; ok is false if the provider holds and has taken nothing. A
+// record that names no amount is of the one that was asked for.
+func (s Sight) Charge(p Payment) (ev Evidence, ok bool) {
+	ev = s.Evidence
+	switch {
+	case !s.Owed(p):
+		return ev, false
+	case !ev.Captured.IsZero() || !ev.Authorized.IsZero():
+	case p.Capture:
+		ev.Captured = p.Amount
+	default:
+		ev.Authorized = p.Amount
+	}
+	return ev, ev.Captured.Units > 0 || ev.Authorized.Units > 0
+}
+
 // Back reports whether the provider has nothing of the payment any more.
 func (s Sight) Back(p Payment) bool {
 	return s.Finding == FindingEnded || (s.Finding == FindingFound && gaveBackAll(p, s.Evidence))
