@@ -279,3 +279,28 @@ func TestAReviewEndsTheProvidersUndecidedWords(t *testing.T) {
 		}
 	})
 }
+
+// Two people decide that the money is only held. The hold ends by itself one day, as every other does, and with it the payment.
+func TestAHoldThatPeopleDecidedOnLapses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := resolving(t)
+		c := w.order("H")
+		c.Request = mustJSON(t, map[string]any{"order": "H", "amount": 100, "req": "h-req", "hold": true})
+		must(t)(w.Payments().Pay(t.Context(), c))
+		w.till.answers = func(context.Context, outbound.Instruction) outbound.Answer { return outbound.Answer{} }
+		w.till.finds = func(outbound.Question) outbound.Findings { return outbound.Findings{Failed: true} }
+		must(t)(w.Payments().Void(t.Context(), w.followUp("H", 0, "h-void")))
+		time.Sleep(9 * 24 * time.Hour)
+		must(t)(w.Recovery().Review(t.Context(), inbound.ReviewPayment{
+			Payment: w.record(t.Context(), "H").Payment.ID, To: payment.Authorized, Actor: "a", Approver: "b", Evidence: "the provider's console",
+		}))
+		w.till.finds = func(outbound.Question) outbound.Findings {
+			return outbound.Findings{Finding: payment.FindingEnded, Complete: true}
+		}
+		time.Sleep(48 * time.Hour)
+		if r := w.record(t.Context(), "H"); r.Payment.State != payment.Expired {
+			t.Errorf("%s", r.Payment.State)
+		}
+	})
+}

@@ -270,6 +270,7 @@ func reviewed(r Record, e Reviewed) (Record, error) {
 		return Record{}, fault.New(fault.Invalid, "amounts_do_not_fit", "the amounts do not fit the state "+string(e.To))
 	}
 	closed(&r, OperationSucceeded, "")
+	held(&r, e.At)
 	return r, nil
 }
 
