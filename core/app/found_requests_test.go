@@ -341,6 +341,62 @@ func TestARepeatedChargeOfAnApprovalThatEnded(t *testing.T) {
 	})
 }
 
+// approving is a provider whose approvals can be ended; while it ends one, something else happens.
+type approving struct {
+	*till
+
+	meanwhile func()
+}
+
+type ending struct {
+	outbound.Session
+
+	p approving
+}
+
+func (p approving) Types() []catalogue.Type {
+	t := described()
+	t.EndsMandates = true
+	return []catalogue.Type{t}
+}
+
+func (p approving) Open(ctx context.Context, r outbound.Route) (outbound.Session, error) {
+	s, err := p.till.Open(ctx, r)
+	return ending{s, p}, err
+}
+
+func (s ending) Mandate(context.Context, outbound.MandateQuestion) outbound.MandateAnswer {
+	s.p.meanwhile()
+	return outbound.MandateAnswer{Known: true, Dead: true}
+}
+
+// A charge of an approval ends while the provider ends the approval. It is ended: an approval that stayed active here would be
+// charged again, and refused.
+func TestAnApprovalIsEndedWhileItIsCharged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.till.answers = func(ctx context.Context, i outbound.Instruction) outbound.Answer {
+		answer := approved(ctx, i)
+		answer.Approval = &outbound.Approval{Token: "token", Label: "VISA"}
+		return answer
+	}
+	first, err := w.Payments().Pay(t.Context(), w.order("M1"))
+	must(t)(first, err)
+	id := mandate.ID(first.Record.Payment.Mandate)
+	w.Options.Providers = approving{w.till, func() {
+		c := w.neutral("M2", 100)
+		c.Neutral.Mandate = id
+		must(t)(w.Payments().Pay(t.Context(), c))
+	}}
+	got, err := w.Mandates().Expire(t.Context(), w.who, id)
+	if err != nil || got.State != mandate.Dead {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := w.Mandates().Get(t.Context(), w.who, id); err != nil || got.State != mandate.Dead {
+		t.Errorf("afterwards %+v, %v", got, err)
+	}
+}
+
 // The answer of a call comes so late that the same request was tried again since, and not sent. It may still be sent: that is
 // no "not paid".
 func TestALateAnswerAfterARetryPromisesNothing(t *testing.T) {

@@ -15,6 +15,9 @@ import (
 // mandateTime bounds a question about a stored approval.
 const mandateTime = 30 * time.Second
 
+// learnTries is how often what a provider said of an approval is kept anew because charges changed the approval meanwhile.
+const learnTries = 5
+
 // mandates implements inbound.Mandates.
 type mandates struct{ *App }
 
@@ -86,17 +89,33 @@ func (a mandates) ask(ctx context.Context, m mandate.Mandate, q outbound.Mandate
 			Message: "the provider did not say how the approval stands; ask again later",
 		}
 	}
-	next := m
-	if answer.Dead || q.End {
-		next.State = mandate.Dead
+	return a.learn(ctx, m, func(next *mandate.Mandate) {
+		if answer.Dead || q.End {
+			next.State = mandate.Dead
+		}
+		if answer.Label != "" {
+			next.Label = answer.Label
+		}
+		if !answer.Expires.IsZero() {
+			next.Expires = answer.Expires
+		}
+	})
+}
+
+// learn keeps what the provider said of a mandate. A charge that ends at the same time changes the mandate too; what was said
+// is true all the same.
+func (a *App) learn(ctx context.Context, m mandate.Mandate, said func(*mandate.Mandate)) (mandate.Mandate, error) {
+	for tries := 1; ; tries++ {
+		next := m
+		said(&next)
+		kept, err := a.keep(ctx, m, next)
+		if fault.CodeOf(err) != "mandate_moved" || tries == learnTries {
+			return kept, err
+		}
+		if m, err = a.Options.Mandates.Get(ctx, m.Company, m.ID); err != nil {
+			return kept, err
+		}
 	}
-	if answer.Label != "" {
-		next.Label = answer.Label
-	}
-	if !answer.Expires.IsZero() {
-		next.Expires = answer.Expires
-	}
-	return a.keep(ctx, m, next)
 }
 
 // keep saves what changed of a mandate.
