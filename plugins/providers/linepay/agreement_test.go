@@ -27,12 +27,18 @@ type sandboxed struct {
 
 func openSandbox(t *testing.T) sandboxed {
 	t.Helper()
+	return openSandboxBehind(t, func(h http.Handler) http.Handler { return h })
+}
+
+// openSandboxBehind is openSandbox with something between the plugin and the sandbox.
+func openSandboxBehind(t *testing.T, between func(http.Handler) http.Handler) sandboxed {
+	t.Helper()
 	server, err := sandbox.New(sandbox.Options{Dir: t.TempDir(), Dialects: []sandbox.Dialect{linepaysandbox.Dialect()}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := sandboxed{t: t}
-	web := httptest.NewServer(server.Handler())
+	web := httptest.NewServer(between(server.Handler()))
 	t.Cleanup(func() {
 		web.Close()
 		if err := server.Close(); err != nil {

@@ -19,6 +19,8 @@ type envelope struct {
 	Info jsontext.Value `json:"info"`
 	// native is the answer as it came, without white space around it.
 	native []byte
+	// again is true if a refusal may be of the second delivery of a request whose first one was taken: it settles nothing.
+	again bool
 }
 
 var (

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )
@@ -32,6 +33,8 @@ type request struct {
 	body     []byte
 	// device is the till that takes the payment, if it is known.
 	device string
+	// free is true for a request that moves no money, whatever becomes of it.
+	free bool
 }
 
 // get asks for something that no path but the query names.
@@ -62,7 +65,20 @@ func (p *Provider) send(ctx context.Context, call provider.Call, form func(merch
 	if err != nil {
 		return envelope{}, provider.NothingSent(provider.ReasonInvalid, err)
 	}
-	return p.exchange(ctx, call, m, r)
+	e, failure := p.exchange(ctx, call, m, r)
+	if failure == nil && e.ReturnCode == codeHeaders && m.signs() && r.method == http.MethodPost && !r.free {
+		// A nonce is taken once. A request that the network delivered twice can be refused the second time for that, by the code
+		// that a wrong secret has, too.
+		e.again = p.welcome(ctx, call, m)
+	}
+	return e, failure
+}
+
+// welcome reports whether LINE Pay takes this merchant's headers, or does not say. It asks about a payment that nobody has.
+func (p *Provider) welcome(ctx context.Context, call provider.Call, m merchant) bool {
+	call.NotAfter = time.Time{} // that bounds what moves money
+	e, failure := p.exchange(ctx, call, m, get(detailsPath, url.Values{"transactionId": {"1"}}))
+	return failure != nil || e.ReturnCode != codeHeaders
 }
 
 // exchange sends one request and reads the answer's envelope. The failure says how much is known if there

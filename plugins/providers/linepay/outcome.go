@@ -10,6 +10,9 @@ import (
 // outcome says what LINE Pay's answer means for an operation. done reads the info of a success.
 func outcome(kind provider.Kind, e envelope, done func(provider.Result) provider.Answer) provider.Answer {
 	c := meaning(kind, e.ReturnCode)
+	if e.again {
+		c = code{class: unsure}
+	}
 	result := provider.Result{Code: e.ReturnCode, DeclineCode: c.decline}
 	switch {
 	case c.class == success:

@@ -77,7 +77,7 @@ func (p *Provider) request(ctx context.Context, r provider.PayRequest) provider.
 	e, failure := p.send(ctx, r.Call, func(m merchant) (request, error) {
 		body, device, err := requestBody(m.Version, r)
 		out := post("/payments/request", "", body)
-		out.device = device
+		out.device, out.free = device, true
 		return out, err
 	})
 	if failure != nil {
