@@ -39,7 +39,9 @@ const (
 	codeOK = "0000"
 	// codeHeaders refuses the headers: signature, secret or, with v2, our IP; perhaps also a nonce that came before.
 	codeHeaders = "1106"
-	regKeyDead  = true
+	// codeOneTimeKey refuses a customer's code that is wrong, used or older than five minutes.
+	codeOneTimeKey = "1133"
+	regKeyDead     = true
 )
 
 // codes are the return codes of both APIs. 0110, 0121, 0122 and 0123 are missing, because they are no outcome of

@@ -3,6 +3,7 @@ package linepay
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -50,7 +51,23 @@ func (p *Provider) payCode(ctx context.Context, r provider.PayRequest) provider.
 	if failure != nil {
 		return failure.Answer()
 	}
+	if e.ReturnCode == codeOneTimeKey {
+		// A code pays once. A request that the network delivered twice can be refused the second time because the first has
+		// used the code, which LINE Pay need not look at after the order number.
+		e.again = p.began(ctx, r.Call, r.Reference.OrderID)
+	}
 	return payOutcome(r, e)
+}
+
+// began reports whether LINE Pay knows of a payment of this order that has not failed, or does not say.
+func (p *Provider) began(ctx context.Context, call provider.Call, order string) bool {
+	call.NotAfter = time.Time{} // that bounds what moves money
+	m, err := merchantOf(call)
+	if err != nil {
+		return true
+	}
+	found := inquiry{Provider: p, call: call, merchant: m, asked: provider.Reference{OrderID: order}}.checked(ctx).Findings
+	return found == nil || found.Finding != provider.FindingNotFound && found.Finding != provider.FindingEnded
 }
 
 // payOutcome says what LINE Pay's answer means for the payment.

@@ -176,6 +176,37 @@ func TestUnusableAnswersAreUnknown(t *testing.T) {
 	}
 }
 
+// A payment that the network delivered twice may be refused the second time because the first has used the customer's code. Only
+// if LINE Pay knows of no such order was nothing taken.
+func TestAUsedCodeIsNoDeclineOfWhatUsedIt(t *testing.T) {
+	t.Parallel()
+	const check = "GET /v4/payments/orders/PMX-0001/check"
+	status := func(s string) map[string]reply {
+		return map[string]reply{check: {body: `{"returnCode":"0000","returnMessage":"OK","info":{"status":"` + s + `","orderId":"PMX-0001"}}`}}
+	}
+	for name, c := range map[string]struct {
+		answers map[string]reply
+		want    provider.Outcome
+	}{
+		"wrong or old":      {map[string]reply{}, provider.OutcomeDeclined},
+		"failed":            {status("FAIL"), provider.OutcomeDeclined},
+		"paid":              {status("COMPLETE"), provider.OutcomeUnknown},
+		"under way":         {status("AUTH_READY"), provider.OutcomeUnknown},
+		"nobody can tell":   {map[string]reply{check: {status: http.StatusBadGateway}}, provider.OutcomeUnknown},
+		"an internal error": {map[string]reply{check: {body: `{"returnCode":"9000","returnMessage":"x"}`}}, provider.OutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.answers["POST /v4/payments/oneTimeKeys/pay"] = reply{body: `{"returnCode":"1133","returnMessage":"x"}`}
+			g := newGateway(t, c.answers)
+			a := open(t, g.URL, nil).Pay(t.Context(), payRequest(t, "v4", `{}`))
+			if a.Outcome() != c.want || a.Result() == nil || a.Result().Code != "1133" || len(a.Native().Body) == 0 {
+				t.Errorf("%v, %+v, native %s", a.Outcome(), a.Result(), a.Native().Body)
+			}
+		})
+	}
+}
+
 func TestSuccessWithoutAmountIsSearchedFor(t *testing.T) {
 	t.Parallel()
 	answer := pay(t, `{"returnCode":"0000","returnMessage":"OK","info":{"transactionId":"2026071802368895010","orderId":"PMX-0001"}}`)
