@@ -109,6 +109,11 @@ type attempted struct{ lost map[*change]bool }
 // attempt makes changes durable in one transaction of three round trips: take keys and rows, write, commit.
 // After an error nothing of them stays, unless it is errCommit. ctx is obeyed until a connection is there.
 func (w *postgresWriter) attempt(ctx context.Context, group []*change) (attempted, error) {
+	// Before there is a connection: who holds one and waits for a second waits for ever, if all others do so too.
+	older, err := w.olderMonths(ctx, group)
+	if err != nil {
+		return attempted{}, err
+	}
 	conn, err := w.acquire(ctx)
 	if err != nil {
 		return attempted{}, err
@@ -116,10 +121,6 @@ func (w *postgresWriter) attempt(ctx context.Context, group []*change) (attempte
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	defer giveBack(ctx, conn)
-	older, err := w.olderMonths(ctx, group)
-	if err != nil {
-		return attempted{}, err
-	}
 	if lost, err := w.take(ctx, conn, group, older); err != nil || len(lost) > 0 {
 		return attempted{lost: lost}, err
 	}
@@ -135,8 +136,11 @@ func (w *postgresWriter) attempt(ctx context.Context, group []*change) (attempte
 	return attempted{}, nil
 }
 
-// olderMonths are the other generations in which the keys of a group may be taken.
+// olderMonths are the other generations in which the keys of a group may be taken. Others wait for this look, so it is
+// bounded and does not end with one caller.
 func (w *postgresWriter) olderMonths(ctx context.Context, group []*change) (map[int64][]int64, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
 	older := map[int64][]int64{}
 	for _, c := range group {
 		for _, claim := range c.Claims {
