@@ -46,6 +46,7 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 	// Statements that bun builds hold their values and are never the same again: they are not worth a prepared
 	// statement each. The writer prepares its own.
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	config.ConnConfig.OnNotice = keepWarning
 	if _, set := config.ConnConfig.RuntimeParams["application_name"]; !set {
 		config.ConnConfig.RuntimeParams["application_name"] = applicationName(o.Boot)
 	}

@@ -127,9 +127,9 @@ func (w *postgresWriter) attempt(ctx context.Context, group []*change) (attempte
 	if lost, err := w.write(ctx, conn, group); err != nil || len(lost) > 0 {
 		return attempted{lost: lost}, err
 	}
-	if _, err := conn.Exec(ctx, "COMMIT", pgx.QueryExecModeSimpleProtocol); err != nil {
+	if err := commit(ctx, conn.Conn()); err != nil {
 		if isLostRace(err) || isConstraint(err) {
-			return attempted{}, err //nolint:wrapcheck // a definite answer of the server; the caller makes the fault
+			return attempted{}, err // a definite answer of the server; the caller makes the fault
 		}
 		return attempted{}, errors.Join(errCommit, err)
 	}

@@ -20,6 +20,8 @@ const (
 	afterServer
 	// deaf closes the client's end when the server has answered, and every connection from then on at once.
 	deaf
+	// halfway closes both ends when the server has it and has not answered.
+	halfway
 )
 
 // proxy stands between a store and PostgreSQL and loses answers on command.
@@ -152,6 +154,9 @@ func (p *proxy) serve(client, server net.Conn) {
 				swallow = true
 				mu.Unlock()
 				p.closeOthers(client)
+			case halfway:
+				_, _ = server.Write(buf[:n])
+				return
 			case nothing:
 			}
 		}
