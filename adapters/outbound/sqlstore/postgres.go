@@ -25,6 +25,10 @@ const defaultConns = 24
 // connectTimeout bounds the wait for a server that does not answer, unless the URL says connect_timeout.
 const connectTimeout = 5 * time.Second
 
+// pingTimeout bounds the look whether an idle connection still leads anywhere, unless the URL says pool_ping_timeout. Without
+// it one to a machine that is gone is waited for until the kernel gives up, a quarter of an hour later.
+const pingTimeout = 2 * time.Second
+
 // postgresBackend is one PostgreSQL database.
 type postgresBackend struct {
 	pool *pgxpool.Pool
@@ -42,6 +46,9 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	if config.PingTimeout == 0 {
+		config.PingTimeout = pingTimeout
 	}
 	// Statements that bun builds hold their values and are never the same again: they are not worth a prepared
 	// statement each. The writer prepares its own.

@@ -1,8 +1,10 @@
 package sqlstore_test
 
 import (
+	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/payrack/payrack/adapters/outbound/sqlstore"
 	"github.com/payrack/payrack/ports/outbound"
@@ -23,5 +25,41 @@ func TestSmallPoolCommits(t *testing.T) {
 			})
 		}
 		wg.Wait()
+	}
+}
+
+// TestServerGoneWithoutAWord leaves every connection of the pool with a server that does not answer, as a fail-over to
+// another machine does. Nobody closes them, and nobody waits for them until the kernel gives up.
+func TestServerGoneWithoutAWord(t *testing.T) {
+	t.Parallel()
+	for name, do := range map[string]func(context.Context, *sqlstore.Store) error{
+		"write": func(ctx context.Context, s *sqlstore.Store) error {
+			_, err := s.Ledger().Commit(ctx, newPayment(t))
+			return err
+		},
+		"read": func(ctx context.Context, s *sqlstore.Store) error {
+			_, err := s.Ledger().List(ctx, outbound.Query{Company: tenant, Limit: 1})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, dsn := proxied(t, postgresDatabase(t))
+			s := opened(t, sqlstore.Options{URL: dsn})
+			won(t, s.Ledger(), newPayment(t))
+			time.Sleep(1500 * time.Millisecond) // a connection that was used just now is not looked at
+			p.silence()
+			ended := make(chan error, 1)
+			go func() { ended <- do(t.Context(), s) }()
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(20 * time.Second):
+				t.Error("it waits for a server that is gone")
+				p.end()
+			}
+		})
 	}
 }

@@ -23,6 +23,8 @@ const (
 	lockTimeout = 5 * time.Second
 	// writeTimeout bounds a transaction of ours after its hand-over.
 	writeTimeout = 15 * time.Second
+	// acquireTimeout bounds the wait for a connection, of changes whose caller has no deadline.
+	acquireTimeout = 10 * time.Second
 	// attempts bounds how often a change that met another one runs again.
 	attempts = 5
 	// doubtBudget bounds how long a commit without an answer is asked about.
@@ -170,8 +172,14 @@ func (w *postgresWriter) do(ctx context.Context, j job) error {
 
 // acquire takes a connection that has the writer's statements prepared.
 func (w *postgresWriter) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
+	defer cancel()
 	conn, err := w.pool.Acquire(ctx)
 	if err != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) && w.pool.Stat().IdleConns() > 0 {
+			// It was no lack of connections: those that were tried lead nowhere, and the others are not tried one by one.
+			w.pool.Reset()
+		}
 		return nil, unavailable(err)
 	}
 	for _, text := range w.text.all() {

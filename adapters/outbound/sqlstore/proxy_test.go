@@ -35,6 +35,25 @@ type proxy struct {
 	shut bool
 	cuts int
 	open []net.Conn
+	// silent is how many of the connections lead nowhere any more, the oldest ones.
+	silent int
+}
+
+// silence lets every connection lead nowhere without closing it, as when its server's machine is gone; new ones are served.
+func (p *proxy) silence() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.silent = len(p.open)
+}
+
+// end closes every connection.
+func (p *proxy) end() { p.closeOthers(nil) }
+
+// dead reports whether a connection leads nowhere.
+func (p *proxy) dead(n int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return n < p.silent
 }
 
 // proxied starts a proxy in front of a database and returns its URL.
@@ -102,6 +121,7 @@ func (p *proxy) run() {
 		}
 		p.mu.Lock()
 		shut := p.shut
+		number := len(p.open)
 		p.open = append(p.open, client)
 		p.mu.Unlock()
 		server, err := net.Dial("tcp", p.server)
@@ -109,11 +129,11 @@ func (p *proxy) run() {
 			_ = client.Close()
 			continue
 		}
-		go p.serve(client, server)
+		go p.serve(number, client, server)
 	}
 }
 
-func (p *proxy) serve(client, server net.Conn) {
+func (p *proxy) serve(number int, client, server net.Conn) {
 	defer func() { _ = client.Close() }()
 	defer func() { _ = server.Close() }()
 	var mu sync.Mutex
@@ -140,6 +160,9 @@ func (p *proxy) serve(client, server net.Conn) {
 		n, err := client.Read(buf)
 		if err != nil {
 			return
+		}
+		if p.dead(number) {
+			continue
 		}
 		if bytes.Contains(buf[:n], []byte("COMMIT\x00")) {
 			switch p.take() {
