@@ -72,7 +72,22 @@ func (j *journalStore) Tail(ctx context.Context, after journal.Place, limit int)
 		}
 		all = append(all, one)
 	}
-	return all, readFault(rows.Err())
+	if err := rows.Err(); err != nil || len(all) > 0 || j.store.dialect == sqlite {
+		return all, readFault(err)
+	}
+	return nil, j.moved(ctx)
+}
+
+// moved fails if entries stand where this server's transactions have not come yet. Then the journal was moved here by a
+// dump, and what is written now stands before what was read long ago: it would be neither sealed nor told, without a word.
+func (j *journalStore) moved(ctx context.Context) error {
+	var ahead bool
+	err := j.store.read.NewRaw("SELECT EXISTS (SELECT 1 FROM journal WHERE tx >= pg_snapshot_xmax(pg_current_snapshot()))").Scan(ctx, &ahead)
+	if err == nil && ahead {
+		return fault.New(fault.Unavailable, "journal_moved", "the journal is from a server that had counted more transactions, as after pg_dump; "+
+			"new entries are neither sealed nor told: stop this server and set its counter forward with pg_resetwal --epoch, one above the old server's")
+	}
+	return readFault(err)
 }
 
 // placed reads an entry beside its place: the columns of the journal, position, transaction. Each entry is read once by
