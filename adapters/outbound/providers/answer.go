@@ -2,6 +2,8 @@ package providers
 
 import (
 	"encoding/json"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/payrack/payrack/core/money"
@@ -13,6 +15,13 @@ import (
 // maxNative bounds the body that is stored and shown.
 const maxNative = 64 << 10
 
+// Bounds of what is kept of a provider's words, in bytes: what no database takes, or only one of ours, would leave an outcome
+// that can never be written down.
+const (
+	maxWord = 200
+	maxID   = 512
+)
+
 // answerToCore says how much an answer settles. Whatever is not clear settles nothing.
 func answerToCore(a provider.Answer) outbound.Answer {
 	native := a.Native()
@@ -21,7 +30,7 @@ func answerToCore(a provider.Answer) outbound.Answer {
 	}
 	out := outbound.Answer{Native: native.Body, Sensitive: native.Sensitive}
 	if f := a.Failure(); f != nil {
-		out.Reason, out.Detail, out.Evidence.Code = string(f.Reason), forClient(f), f.Code
+		out.Reason, out.Detail, out.Evidence.Code = string(f.Reason), forClient(f), word(f.Code)
 		if f.Effect == provider.EffectNone {
 			out.Known = payment.KnownNotSent
 		}
@@ -36,7 +45,7 @@ func answerToCore(a provider.Answer) outbound.Answer {
 	}
 	evidence, ok := evidenceOf(r)
 	if !ok {
-		return unreadable("the plugin answered an amount in a unit that is not the currency's")
+		return unreadable("the plugin answered an amount in a unit that is not the currency's, or an id that is none")
 	}
 	out.Evidence = evidence
 	dead := r.Mandate != nil && r.Mandate.State == provider.MandateDead
@@ -64,7 +73,7 @@ func approvalOf(m *provider.Mandate) *outbound.Approval {
 	if m == nil || m.Token.Empty() {
 		return nil
 	}
-	return &outbound.Approval{Token: m.Token.Reveal(), Label: m.Label, Dead: m.State == provider.MandateDead, Expires: m.Expires}
+	return &outbound.Approval{Token: m.Token.Reveal(), Label: word(m.Label), Dead: m.State == provider.MandateDead, Expires: m.Expires}
 }
 
 // forClient is what of a failure's text may go on to the client: what it can change in its request. All other
@@ -94,11 +103,30 @@ func nativeOK(body json.RawMessage) bool {
 
 func evidenceOf(r *provider.Result) (payment.Evidence, bool) {
 	e := payment.Evidence{
-		OrderID: r.Reference.OrderID, ProviderTransaction: r.Reference.TransactionID, Code: r.Code, DeclineCode: r.DeclineCode,
+		OrderID: r.Reference.OrderID, ProviderTransaction: r.Reference.TransactionID, Code: word(r.Code), DeclineCode: word(r.DeclineCode),
 		ProviderTime: r.ProviderTime, AuthorizationEnds: r.AuthorizationExpires,
 	}
 	ok := amounts(&e, r.Authorized, r.Captured, r.Refunded)
-	return e, ok
+	return e, ok && isID(e.ProviderTransaction)
+}
+
+// word is what is kept of a text that is shown and decides nothing.
+func word(s string) string {
+	if len(s) <= maxWord && !strings.ContainsFunc(s, unicode.IsControl) && utf8.ValidString(s) {
+		return s
+	}
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	return strings.ToValidUTF8(s[:min(len(s), maxWord)], "")
+}
+
+// isID reports whether a provider's id can be kept as it is; none can.
+func isID(s string) bool {
+	return len(s) <= maxID && !strings.ContainsFunc(s, unicode.IsControl) && utf8.ValidString(s)
 }
 
 // amounts takes over what the provider named. A named zero keeps its currency: "nothing was taken" is not the same
@@ -132,7 +160,7 @@ func findingsToCore(a provider.SearchAnswer) outbound.Findings {
 	if f := a.Failure; f != nil {
 		return outbound.Findings{
 			Failed: true, NotSent: f.Effect == provider.EffectNone, Reason: string(f.Reason), Detail: forClient(f),
-			Evidence: payment.Evidence{Code: f.Code}, Native: a.Native.Body,
+			Evidence: payment.Evidence{Code: word(f.Code)}, Native: a.Native.Body,
 		}
 	}
 	f := a.Findings
@@ -144,10 +172,13 @@ func findingsToCore(a provider.SearchAnswer) outbound.Findings {
 		Finding: finding, Complete: f.Complete, Native: a.Native.Body,
 		Evidence: payment.Evidence{OrderID: f.Reference.OrderID, ProviderTransaction: f.Reference.TransactionID},
 	}
-	if !ok || !amounts(&out.Evidence, f.Authorized, f.Captured, f.Refunded) {
+	if !ok || !isID(f.Reference.TransactionID) || !amounts(&out.Evidence, f.Authorized, f.Captured, f.Refunded) {
 		return failed("the plugin found something that cannot be read")
 	}
 	for _, m := range f.Movements {
+		if !isID(m.ID) {
+			return failed("the plugin found something that cannot be read")
+		}
 		if m.Kind == provider.KindRefund && m.ID != "" {
 			out.Evidence.RefundIDs = append(out.Evidence.RefundIDs, m.ID)
 		}

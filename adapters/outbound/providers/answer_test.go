@@ -61,6 +61,41 @@ func TestApprovedNeedsABody(t *testing.T) {
 	}
 }
 
+// PostgreSQL takes no NUL and no long text into an index: an outcome with one could never be written down there. An id is
+// kept as it is or not at all, of other words what is readable.
+func TestWordsThatNoLedgerKeeps(t *testing.T) {
+	t.Parallel()
+	said := provider.Native{Body: json.RawMessage(`{}`)}
+	id := func(s string) provider.Reference { return provider.Reference{TransactionID: s} }
+	for text, kept := range map[string]string{
+		"0000": "0000", "付款成功": "付款成功", "00\x0000": "0000", "a\nb\u0085": "ab", "\xff0": "0", "": "",
+		strings.Repeat("x", 201): strings.Repeat("x", 200), strings.Repeat("付", 67): strings.Repeat("付", 66),
+	} {
+		a := providers.AnswerToCore(provider.Approved(provider.Result{
+			Code: text, DeclineCode: text, Mandate: &provider.Mandate{Token: provider.NewSecret("t"), Label: text},
+		}, said))
+		if a.Known != payment.KnownApproved || a.Evidence.Code != kept || a.Evidence.DeclineCode != kept || a.Approval.Label != kept {
+			t.Errorf("%q: %+v, label %q", text, a.Evidence, a.Approval.Label)
+		}
+		if f := providers.AnswerToCore(provider.Unknown(provider.ReasonBadAnswer, text, "")); f.Evidence.Code != kept {
+			t.Errorf("%q failed: %+v", text, f.Evidence)
+		}
+	}
+	for _, text := range []string{"1\x002", "1\n", "\xff", strings.Repeat("x", 513)} {
+		if a := providers.AnswerToCore(provider.Approved(provider.Result{Reference: id(text)}, said)); a.Known != payment.KnownNothing {
+			t.Errorf("the transaction %.10q: %+v", text, a)
+		}
+		for _, f := range []provider.Findings{
+			{Finding: provider.FindingFound, Reference: id(text)},
+			{Finding: provider.FindingFound, Movements: []provider.Movement{{Kind: provider.KindRefund, ID: text}}},
+		} {
+			if got := providers.FindingsToCore(provider.SearchAnswer{Findings: &f}); !got.Failed || got.NotSent {
+				t.Errorf("the transaction %.10q: %+v", text, got)
+			}
+		}
+	}
+}
+
 func TestUnclearAnswersSettleNothing(t *testing.T) {
 	t.Parallel()
 	twd := func(units int64, exponent int) *provider.Money {

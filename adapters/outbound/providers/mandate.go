@@ -56,7 +56,7 @@ func mandateToCore(a provider.MandateAnswer) outbound.MandateAnswer {
 	if a.Mandate == nil {
 		return unread("the plugin answered neither a stored approval nor a failure")
 	}
-	out := outbound.MandateAnswer{Known: true, Label: a.Mandate.Label, Expires: a.Mandate.Expires, Native: a.Native.Body}
+	out := outbound.MandateAnswer{Known: true, Label: word(a.Mandate.Label), Expires: a.Mandate.Expires, Native: a.Native.Body}
 	switch a.Mandate.State {
 	case provider.MandateActive:
 		return out
