@@ -54,6 +54,8 @@ func openPostgres(ctx context.Context, o Options) (*Store, error) {
 	// statement each. The writer prepares its own.
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.ConnConfig.OnNotice = keepWarning
+	// They quote them by the standard. Where a database is set otherwise, a backslash in a value would begin an escape.
+	config.ConnConfig.RuntimeParams["standard_conforming_strings"] = "on"
 	if _, set := config.ConnConfig.RuntimeParams["application_name"]; !set {
 		config.ConnConfig.RuntimeParams["application_name"] = applicationName(o.Boot)
 	}
