@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -34,12 +35,34 @@ func (l *ledger) Claimed(ctx context.Context, keys []outbound.ClaimKey) (all []o
 // months knows in which generations claims are stored, so that a key is also looked for in the older ones.
 // The list is read again whenever a month begins that it does not hold: by then every older month is there.
 type months struct {
+	// shared says that other machines claim, too. Their clocks differ: close to the end of a month its neighbour is looked
+	// into whether it is known or not.
+	shared bool
+
 	mu    sync.Mutex
 	known []int64
 }
 
-// others returns the stored generations other than the claim's own.
-func (m *months) others(ctx context.Context, db bun.IDB, own int64) ([]int64, error) {
+// clocksDiffer is more than the clocks of two replicas do.
+const clocksDiffer = 10 * time.Minute
+
+// others returns the generations other than its own in which a key that is claimed at a time may be stored.
+func (m *months) others(ctx context.Context, db bun.IDB, at time.Time) ([]int64, error) {
+	own := month(at)
+	stored, err := m.stored(ctx, db, own)
+	if err != nil || !m.shared {
+		return stored, err
+	}
+	for _, near := range []int64{month(at.Add(-clocksDiffer)), month(at.Add(clocksDiffer))} {
+		if near != own && !slices.Contains(stored, near) {
+			stored = append(stored, near)
+		}
+	}
+	return stored, nil
+}
+
+// stored returns the stored generations other than the claim's own.
+func (m *months) stored(ctx context.Context, db bun.IDB, own int64) ([]int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !slices.Contains(m.known, own) {

@@ -46,12 +46,11 @@ func diagnose(ctx context.Context, db bun.IDB, m *months, c *change) (outbound.C
 // storedClaims are the stored claims that hold keys of a change.
 func storedClaims(ctx context.Context, db bun.IDB, m *months, wanted []outbound.Claim) (taken []outbound.Claim, err error) {
 	for _, w := range wanted {
-		own := month(w.At)
-		generations, err := m.others(ctx, db, own)
+		generations, err := m.others(ctx, db, w.At)
 		if err != nil {
 			return nil, err
 		}
-		stored, ok, err := findClaim(ctx, db, w.ClaimKey, append(generations, own))
+		stored, ok, err := findClaim(ctx, db, w.ClaimKey, append(generations, month(w.At)))
 		if err != nil {
 			return nil, err
 		}

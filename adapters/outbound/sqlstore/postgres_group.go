@@ -148,7 +148,7 @@ func (w *postgresWriter) olderMonths(ctx context.Context, group []*change) (map[
 			if _, known := older[own]; known {
 				continue
 			}
-			others, err := w.months.others(ctx, w.read, own)
+			others, err := w.months.others(ctx, w.read, claim.At)
 			if err != nil {
 				return nil, err
 			}

@@ -48,7 +48,7 @@ type postgresWriter struct {
 // goroutine outlives every caller.
 func newPostgresWriter(ctx context.Context, pool *pgxpool.Pool, read *bun.DB, log *slog.Logger) *postgresWriter {
 	w := &postgresWriter{
-		pool: pool, read: read, log: log, text: writerStatements(postgres),
+		pool: pool, read: read, log: log, text: writerStatements(postgres), months: months{shared: true},
 		queue: newQueue(), direct: make(chan struct{}, directWriters), stopped: make(chan struct{}),
 	}
 	go w.run(ctx)

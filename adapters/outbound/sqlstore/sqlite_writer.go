@@ -324,7 +324,7 @@ func (w *sqliteWriter) write(c *change) (stored bool, err error) {
 // claim takes the keys of a change. It stops at the first that is taken and returns those that it took.
 func (w *sqliteWriter) claim(c *change) (claimed []outbound.Claim, ok bool, err error) {
 	for _, claim := range c.Claims {
-		older, err := w.months.others(w.ctx, w.conn, month(claim.At))
+		older, err := w.months.others(w.ctx, w.conn, claim.At)
 		if err != nil {
 			return nil, false, err
 		}
