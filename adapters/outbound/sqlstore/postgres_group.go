@@ -15,7 +15,7 @@ import (
 )
 
 // runGroup commits what waited together. Changes that lose are taken out and the rest runs again; whatever
-// else goes wrong, each change then runs alone.
+// else goes wrong, each change then runs alone, unless there is no server to run it on.
 func (w *postgresWriter) runGroup(ctx context.Context, group []*request) {
 	if len(group) == 1 {
 		w.runAlone(ctx, group)
@@ -37,7 +37,7 @@ func (w *postgresWriter) runGroup(ctx context.Context, group []*request) {
 		}
 		if err != nil {
 			if !isLostRace(err) {
-				w.log.LogAttrs(ctx, slog.LevelWarn, "group commit failed, its changes run one by one",
+				w.log.LogAttrs(ctx, slog.LevelWarn, "group commit failed",
 					slog.Int("changes", len(first)), slog.Any("error", err))
 			}
 			w.runFailed(ctx, first, err)
@@ -93,6 +93,13 @@ func (w *postgresWriter) runAlone(ctx context.Context, group []*request) {
 // runFailed runs the changes of a group alone after its transaction failed. If COMMIT itself failed, each is
 // asked about first.
 func (w *postgresWriter) runFailed(ctx context.Context, group []*request, cause error) {
+	if errors.Is(cause, errNoConnection) {
+		// To try each would let the last of them wait as often as there are others.
+		for _, r := range group {
+			r.finish(outbound.Committed{}, cause, len(group))
+		}
+		return
+	}
 	if !errors.Is(cause, errCommit) {
 		w.runAlone(ctx, group)
 		return

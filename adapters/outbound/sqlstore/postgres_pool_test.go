@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/payrack/payrack/adapters/outbound/sqlstore"
+	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/ports/outbound"
 )
 
@@ -61,5 +62,27 @@ func TestServerGoneWithoutAWord(t *testing.T) {
 				p.end()
 			}
 		})
+	}
+}
+
+// TestGroupWithoutAServer has a group of changes when no server answers: they hear it together, not one after another.
+func TestGroupWithoutAServer(t *testing.T) {
+	t.Parallel()
+	p, dsn := proxied(t, postgresDatabase(t))
+	s := opened(t, sqlstore.Options{URL: dsn + "&connect_timeout=1"})
+	won(t, s.Ledger(), newPayment(t))
+	changes := make([]outbound.Change, 12)
+	for i := range changes {
+		changes[i] = newPayment(t)
+	}
+	time.Sleep(1500 * time.Millisecond) // a connection that was used just now is not looked at
+	p.mute()
+	began := time.Now()
+	err := sqlstore.CommitGroup(t.Context(), s, changes)
+	if fault.CodeOf(err) != "store_unavailable" {
+		t.Errorf("Commit: %v, want store_unavailable", err)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s to say so", took)
 	}
 }

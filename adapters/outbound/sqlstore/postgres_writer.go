@@ -170,6 +170,9 @@ func (w *postgresWriter) do(ctx context.Context, j job) error {
 	return unavailable(last)
 }
 
+// errNoConnection says that no connection could be had.
+var errNoConnection = errors.New("no connection")
+
 // acquire takes a connection that has the writer's statements prepared.
 func (w *postgresWriter) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
@@ -180,7 +183,7 @@ func (w *postgresWriter) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 			// It was no lack of connections: those that were tried lead nowhere, and the others are not tried one by one.
 			w.pool.Reset()
 		}
-		return nil, unavailable(err)
+		return nil, unavailable(errors.Join(errNoConnection, err))
 	}
 	for _, text := range w.text.all() {
 		// A connection remembers what it has prepared, so this costs a look into a map.

@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"bytes"
 	"io"
+	"math"
 	"net"
 	"net/url"
 	"sync"
@@ -44,6 +45,13 @@ func (p *proxy) silence() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.silent = len(p.open)
+}
+
+// mute lets every connection lead nowhere, also those to come.
+func (p *proxy) mute() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.silent = math.MaxInt
 }
 
 // end closes every connection.

@@ -162,13 +162,20 @@ type outcome struct {
 }
 
 // runGroup commits changes together. If anything but an expected loss happens, nothing of the group stays and
-// each change runs again alone, so that one bad change harms no other.
+// each change runs again alone, so that one bad change harms no other. Where no transaction can begin, no change is to
+// blame, and to try each would let the last of them wait as often as there are others.
 func (w *sqliteWriter) runGroup(group []*request) {
 	slices.SortStableFunc(group, func(a, b *request) int { return byStream(a.change, b.change) })
 	outcomes, err := w.transaction(group)
 	if err == nil {
 		for i, r := range group {
 			r.finish(outcomes[i].committed, outcomes[i].err, len(group))
+		}
+		return
+	}
+	if errors.Is(err, errNotBegun) {
+		for _, r := range group {
+			r.finish(outbound.Committed{}, err, len(group))
 		}
 		return
 	}
@@ -181,6 +188,9 @@ func (w *sqliteWriter) runGroup(group []*request) {
 		r.finish(committed, err, 1)
 	}
 }
+
+// errNotBegun marks an error of BEGIN: another program holds the file, or the disk does not answer.
+var errNotBegun = errors.New("begin")
 
 // errCommit marks an error of COMMIT itself.
 var errCommit = errors.New("commit")
@@ -227,7 +237,7 @@ func (w *sqliteWriter) transaction(group []*request) ([]outcome, error) {
 		return nil, err
 	}
 	if err := w.hot.run(w.ctx, w.hot.begin, nil); err != nil {
-		return nil, unavailable(err)
+		return nil, unavailable(errors.Join(errNotBegun, err))
 	}
 	won := map[outbound.ClaimKey]outbound.Claim{}
 	outcomes := make([]outcome, len(group))
