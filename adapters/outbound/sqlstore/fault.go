@@ -165,9 +165,19 @@ func isConnectionLost(err error) bool {
 	return true
 }
 
+// isReadOnly reports whether the server takes no writes: it is a standby, as the old primary is after a fail-over, or set so.
+func isReadOnly(err error) bool {
+	p, ok := errors.AsType[*pgconn.PgError](err)
+	// read_only_sql_transaction; a standby refuses BEGIN READ WRITE as a feature_not_supported.
+	return ok && (p.Code == "25006" || p.Code == "0A000")
+}
+
 // isStatementError reports whether the database is there and says that a statement is wrong.
 func isStatementError(err error) bool {
 	if p, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if isReadOnly(err) {
+			return false
+		}
 		switch p.Code[:2] {
 		case "08", "53", "55", "57", "58": // connection, resources, locks, operator, system
 			return false

@@ -46,6 +46,8 @@ func (w *postgresWriter) settle(ctx context.Context, c *change, cause error) (ou
 				}
 				return outbound.Committed{}, writeFault(err)
 			}
+		default:
+			w.leaveReadOnly(err)
 		}
 		select {
 		case <-ctx.Done():

@@ -6,11 +6,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
-// ownServer starts a PostgreSQL server for one test, whose settings are no other test's. It returns its URL.
-func ownServer(t *testing.T) string {
+// server is a PostgreSQL server of one test.
+type server struct{ url, dir string }
+
+// ownServer starts a PostgreSQL server for one test, whose settings are no other test's.
+func ownServer(t *testing.T) server {
 	t.Helper()
 	postgresServer(t) // the others are skipped, too, where nobody asked for PostgreSQL
 	installed, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
@@ -32,5 +37,41 @@ func ownServer(t *testing.T) string {
 	}
 	t.Cleanup(func() { script("stop") })
 	script("start")
-	return script("url")
+	return server{url: script("url"), dir: dir}
+}
+
+// demote starts the server again as a standby.
+func (s server) demote(t *testing.T) {
+	t.Helper()
+	data := filepath.Join(s.dir, "data")
+	owner, err := os.Stat(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signal := filepath.Join(data, "standby.signal")
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if who, ok := owner.Sys().(*syscall.Stat_t); ok {
+		if err := os.Chown(signal, int(who.Uid), int(who.Gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db := rawPostgres(t, s.url)
+	var pid int
+	if err := db.QueryRowContext(t.Context(), "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'").Scan(&pid); err != nil {
+		t.Fatal(err)
+	}
+	// After the end of such a process the server starts all others anew, as after a crash, and looks for the signal.
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for standby := false; !standby; time.Sleep(20 * time.Millisecond) {
+		if err := db.QueryRowContext(t.Context(), "SELECT pg_is_in_recovery()").Scan(&standby); err != nil {
+			standby = false
+		}
+		if t.Context().Err() != nil {
+			t.Fatal("the server did not become a standby")
+		}
+	}
 }

@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"context"
 	"database/sql"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -281,8 +282,55 @@ func TestWritableOnPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	if err := s.Writable(t.Context()); err == nil {
-		t.Error("a database that is set to read only was called writable")
+	if err := s.Writable(t.Context()); fault.KindOf(err) != fault.Unavailable || fault.CodeOf(err) != "store_unavailable" {
+		t.Errorf("Writable of a database that is set to read only: %v, want store_unavailable", err)
+	}
+	if _, err := s.Ledger().Fence(t.Context(), "boot-1", 1); fault.CodeOf(err) != "store_unavailable" {
+		t.Errorf("Fence in a database that is set to read only: %v, want store_unavailable", err)
+	}
+}
+
+// TestReadOnlySessionsAreReplaced has a pool of connections from a time when there was no writing. It does not keep them.
+func TestReadOnlySessionsAreReplaced(t *testing.T) {
+	t.Parallel()
+	dsn := postgresDatabase(t)
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := rawPostgres(t, dsn+"&default_transaction_read_only=off")
+	set := func(to string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), "ALTER DATABASE "+u.Path[1:]+" SET default_transaction_read_only = "+to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("on")
+	s, err := sqlstore.Open(t.Context(), sqlstore.Options{URL: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if _, err := s.Ledger().Fence(t.Context(), "boot-1", 1); fault.CodeOf(err) != "store_unavailable" {
+		t.Errorf("Fence: %v, want store_unavailable", err)
+	}
+	set("off")
+	if _, err := s.Ledger().Fence(t.Context(), "boot-1", 1); err != nil {
+		t.Errorf("Fence when writing is possible again: %v", err)
+	}
+}
+
+// TestStandbyTakesNoWrites writes to a server that has become a standby, as the old primary does after a fail-over.
+func TestStandbyTakesNoWrites(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t)
+	s := opened(t, sqlstore.Options{URL: server.url})
+	won(t, s.Ledger(), newPayment(t))
+	server.demote(t)
+	for range 2 { // the first one meets the connections of before
+		if _, err := s.Ledger().Commit(t.Context(), newPayment(t)); fault.CodeOf(err) != "store_unavailable" {
+			t.Errorf("Commit on a standby: %v, want store_unavailable", err)
+		}
 	}
 }
 

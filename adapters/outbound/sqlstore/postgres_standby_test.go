@@ -13,7 +13,7 @@ import (
 // and a fail-over forgets it.
 func TestCommitWithoutItsStandby(t *testing.T) {
 	t.Parallel()
-	server := ownServer(t)
+	server := ownServer(t).url
 	db := rawPostgres(t, server)
 	p, dsn := proxied(t, server)
 	s := opened(t, sqlstore.Options{URL: dsn})

@@ -113,10 +113,19 @@ func (w *postgresWriter) alone(ctx context.Context, c *change) (outbound.Committ
 			w.pool.Reset()
 			last = err
 		default:
+			w.leaveReadOnly(err)
 			return outbound.Committed{}, writeFault(err)
 		}
 	}
 	return outbound.Committed{}, unavailable(last)
+}
+
+// leaveReadOnly gives up all connections if the server takes no writes: its address may be another server's by now, and these
+// would lead to the old one as long as they live.
+func (w *postgresWriter) leaveReadOnly(err error) {
+	if isReadOnly(err) {
+		w.pool.Reset()
+	}
 }
 
 // pause waits a little longer each time, and never as long as another one that met the same rows.
@@ -150,6 +159,7 @@ func (w *postgresWriter) do(ctx context.Context, j job) error {
 				w.log.LogAttrs(ctx, slog.LevelWarn, "rollback failed", slog.Any("error", rollback))
 			}
 			if !isLostRace(err) {
+				w.leaveReadOnly(err)
 				return err
 			}
 			last = err
