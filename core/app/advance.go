@@ -83,13 +83,33 @@ func (a *App) due(ctx context.Context, c release.Channel) (e release.Event, evid
 	case release.Preparing, release.Promoting:
 		return readiness(c, live, now, a.BakeFor)
 	case release.Baking:
-		if !now.At.Before(c.Until) {
-			now.Reason = "the new release stood its time of trial"
-			return release.Baked{By: now}, "", nil
-		}
+		return a.stood(c, live, now), "", nil
 	case release.Idle, release.InCanary, release.RolledBack:
 	}
 	return nil, "", nil
+}
+
+// stood is what the end of a release's time of trial means, nil while it goes on. One that takes no calls on some replica has
+// not stood it: the release before takes them there, and would be stopped now. A process that is just being started again has
+// as long as a preparation to come back.
+func (a *App) stood(c release.Channel, live []release.Report, now release.By) release.Event {
+	if now.At.Before(c.Until) {
+		return nil
+	}
+	for _, r := range live {
+		why, no := r.Refused[c.Stable]
+		if !no || !r.HasReady(c.Previous) {
+			continue
+		}
+		if now.At.Before(c.Until.Add(a.PrepareFor)) {
+			return nil
+		}
+		why = clip("replica " + r.Replica + " cannot use " + c.Stable + ": " + why)
+		now.Reason = "the new release did not stand its time of trial: " + why
+		return release.Rollback{By: now, Automatic: true, Evidence: why, Cold: cold(c, live), Until: now.At.Add(a.PrepareFor)}
+	}
+	now.Reason = "the new release stood its time of trial"
+	return release.Baked{By: now}
 }
 
 // longestEvidence bounds what an event says.

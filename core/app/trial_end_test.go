@@ -156,3 +156,55 @@ func TestARollbackThatCannotBeFollowedIsToldSo(t *testing.T) {
 		t.Errorf("%+v, and %q serves", c, r.serves())
 	}
 }
+
+// idles makes a release that serves take no calls any more, as one whose process says that it is not ready.
+func (y *yard) idles(r *replica, version string) {
+	y.t.Helper()
+	r.will(version, fault.New(fault.Invalid, "start_crashed", version+" does not take calls now"), nil)
+	y.until("it is known", func() bool {
+		reports, err := y.Options.Replicas.Reports(y.t.Context(), "till")
+		return err == nil && slices.ContainsFunc(reports, func(p release.Report) bool { return p.Refused[version] != "" })
+	})
+}
+
+// The release before takes the calls of a new one that takes none. It must not be stopped because the time is over.
+func TestAReleaseThatTakesNoCallsDoesNotStandItsTrial(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, "r1", "r2")
+	y.install(y.replicas[0], "1.0.0", "1.1.0")
+	y.activate(y.replicas[0], "1.0.0")
+	y.activate(y.replicas[0], "1.1.0")
+	y.idles(y.replicas[1], "1.1.0")
+	y.clock.offset.Add(int64(2 * time.Hour))
+	y.until("its trial ends", func() bool { return y.channel().Phase != release.Baking })
+	if c := y.channel(); c.Phase != release.RolledBack || c.Stable != "1.0.0" {
+		t.Fatalf("%+v", c)
+	}
+	if body := y.last("rolled_back"); !strings.Contains(body, "replica r2 cannot use 1.1.0: start_crashed") || !strings.Contains(body, `"automatic":true`) {
+		t.Error(body)
+	}
+}
+
+// A process that is being started again just when the time is over is waited for.
+func TestAReleaseThatComesBackStandsItsTrial(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, "r1")
+	r := y.replicas[0]
+	y.install(r, "1.0.0", "1.1.0")
+	y.activate(r, "1.0.0")
+	y.activate(r, "1.1.0")
+	y.idles(r, "1.1.0")
+	y.clock.offset.Add(int64(time.Hour + app.DefaultPrepareFor/4))
+	if err := r.Fleet().Advance(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c := y.channel(); c.Phase != release.Baking {
+		t.Fatalf("%+v", c)
+	}
+	r.will("1.1.0", nil, nil)
+	y.clock.offset.Add(int64(app.DefaultPrepareFor / 4)) // so that it is tried again
+	y.until("it is baked", func() bool { return y.channel().Phase == release.Idle })
+	if c := y.channel(); c.Stable != "1.1.0" {
+		t.Errorf("%+v", c)
+	}
+}
