@@ -26,7 +26,8 @@ func (c *cli) pluginWaitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "wait NAME", Short: "Wait until every live replica is where the channel is; exit code 1 with what lacks if it takes too long",
 		Long: "Without a flag: until every live replica has applied the channel's newest generation and nothing is being prepared.\n" +
-			"--version waits until that release serves on every live replica, --generation until all have at least that generation.",
+			"--version waits until that release serves on every live replica, --generation until all have at least that generation.\n" +
+			"Of a disabled provider a release that nobody is preparing is not waited for: the exit code is 1 at once.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			plane, err := at.plane()
@@ -64,6 +65,10 @@ func awaitPlugin(ctx context.Context, plane *caller, name string, want waitFor, 
 		if len(missing) == 0 {
 			return p, nil
 		}
+		if want.idle(p.Channel) {
+			return p, fmt.Errorf("%s is disabled and nothing is being prepared for it, so it is not waited for (payrack plugin enable %s):\n  %s",
+				name, name, strings.Join(missing, "\n  "))
+		}
 		select {
 		case <-late.C:
 			return p, fmt.Errorf("%s is not there after %s:\n  %s", name, timeout, strings.Join(missing, "\n  "))
@@ -74,20 +79,32 @@ func awaitPlugin(ctx context.Context, plane *caller, name string, want waitFor, 
 	}
 }
 
+// idle reports that nobody makes the release serve that is waited for: the provider is switched off, and no order is under way.
+func (w waitFor) idle(c pluginChannel) bool {
+	return w.version != "" && c.Phase == "disabled" && !c.serves(w.version) && !c.moving()
+}
+
+// moving reports that a release is being prepared or promoted. The phase of a disabled provider does not tell.
+func (c pluginChannel) moving() bool { return c.Goal != "" }
+
+// serves reports that the release has all payments, or its share of them.
+func (c pluginChannel) serves(version string) bool {
+	return version == c.Stable || version == c.Candidate && !c.moving()
+}
+
 // missing is what still lacks, in sentences.
 func (w waitFor) missing(p pluginStatus) []string {
 	var all []string
 	c := p.Channel
-	moving := c.Phase == "preparing" || c.Phase == "promoting"
 	switch {
 	case w.version != "" && !slices.Contains(p.versions(), w.version):
 		all = append(all, fmt.Sprintf("%s is not installed; installed versions: %s", w.version, dash(strings.Join(p.versions(), " "))))
-	case w.version != "" && c.Stable != w.version && (c.Candidate != w.version || c.Phase != "canary"):
+	case w.version != "" && !c.serves(w.version):
 		all = append(all, fmt.Sprintf("%s does not serve: the channel is %s, stable %s, candidate %s", w.version, c.Phase, dash(c.Stable), dash(c.Candidate)))
 	case w.generation > c.Generation:
 		all = append(all, fmt.Sprintf("the channel is at generation %d, not %d", c.Generation, w.generation))
-	case w.version == "" && w.generation == 0 && moving:
-		all = append(all, fmt.Sprintf("%s is %s", c.Candidate, c.Phase))
+	case w.version == "" && w.generation == 0 && c.moving():
+		all = append(all, fmt.Sprintf("%s is on its way: the channel is %s", c.Candidate, c.Phase))
 	}
 	generation := w.generation
 	if generation == 0 {
