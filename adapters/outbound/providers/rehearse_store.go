@@ -196,14 +196,14 @@ func (e *Exchanges) write(r recorded) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("keep the exchange: %w", err)
 	}
-	f, err := os.CreateTemp(folder, ".new-*") // 0600
+	f, err := os.CreateTemp(folder, newPrefix+"*") // 0600
 	if err != nil {
 		return fmt.Errorf("keep the exchange: %w", err)
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // fails after the rename, as it should
 	_, err = f.Write(text)
 	// The time first, so that names sort; the rest of the temporary name keeps two of one moment apart.
-	name := e.options.Now().UTC().Format(exchangeNameStamp) + "-" + strings.TrimPrefix(filepath.Base(f.Name()), ".new-") + exchangeSuffix
+	name := e.options.Now().UTC().Format(exchangeNameStamp) + "-" + strings.TrimPrefix(filepath.Base(f.Name()), newPrefix) + exchangeSuffix
 	if err := errors.Join(err, f.Close(), os.Rename(f.Name(), filepath.Join(folder, name))); err != nil {
 		return fmt.Errorf("keep the exchange: %w", err)
 	}
@@ -299,7 +299,7 @@ func (e *Exchanges) loadShelf(plugin string) error {
 			at, err := time.Parse(exchangeNameStamp, stamp)
 			info, statErr := f.Info()
 			if err != nil || statErr != nil || !info.Mode().IsRegular() {
-				if strings.HasPrefix(f.Name(), ".new-") {
+				if strings.HasPrefix(f.Name(), newPrefix) {
 					_ = os.Remove(filepath.Join(e.options.Dir, plugin, bucket.Name(), f.Name()))
 				}
 				continue

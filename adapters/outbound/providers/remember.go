@@ -36,7 +36,7 @@ func (p *Providers) remember(digest string, info host.Info) error {
 		return nil
 	}
 	folder := filepath.Dir(path)
-	f, err := os.CreateTemp(folder, ".new-*")
+	f, err := os.CreateTemp(folder, newPrefix+"*")
 	if err != nil {
 		return fmt.Errorf("write the description: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,36 @@ func TestKeepKeepsTheBytes(t *testing.T) {
 	left, err := os.ReadDir(p.dir + "/sha256")
 	if err != nil || len(left) != 2 || left[0].Name() != r.SHA256 || left[1].Name() != r.SHA256+".json" {
 		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// A process that is killed while it keeps a binary leaves half of one. The next one to be kept clears up, and takes nothing away
+// from a process that is keeping one now.
+func TestKeepClearsUpAfterKilledProcesses(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t)
+	if err := os.MkdirAll(p.dir+"/sha256", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	yesterday := time.Now().Add(-25 * time.Hour)
+	for name, at := range map[string]time.Time{".new-1": yesterday, ".new-2": time.Now(), strings.Repeat("0", 64): yesterday} {
+		if err := errors.Join(os.WriteFile(p.dir+"/sha256/"+name, []byte("half"), 0o600), os.Chtimes(p.dir+"/sha256/"+name, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := binary(t, alpha())
+	if _, err := p.Keep(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(p.dir + "/sha256")
+	var names []string
+	for _, e := range left {
+		names = append(names, e.Name())
+	}
+	slices.Sort(names)
+	want := []string{".new-2", strings.Repeat("0", 64), r.SHA256, r.SHA256 + ".json"}
+	if err != nil || !slices.Equal(names, want) {
+		t.Errorf("%v, %v; want %v", names, err, want)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
+	"time"
 
 	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/release"
@@ -31,12 +33,33 @@ func (p *Providers) Keep(ctx context.Context, r release.Release) (release.Releas
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return release.Release{}, storeFailed(err)
 	}
+	sweepNew(folder)
 	size, err := copyIn(ctx, r, folder, kept)
 	if err != nil {
 		return release.Release{}, err
 	}
 	r.Path, r.Size = kept, size
 	return r, p.keepDescription(ctx, r)
+}
+
+const (
+	newPrefix = ".new-"
+	// newFor is far longer than a binary takes to be copied: what is older was left by a process that was killed.
+	newFor = 24 * time.Hour
+)
+
+// sweepNew removes what killed processes left in the store: each may be half a gigabyte.
+func sweepNew(folder string) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return // what cannot be listed is no reason to keep nothing
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && strings.HasPrefix(e.Name(), newPrefix) && time.Since(info.ModTime()) > newFor {
+			_ = os.Remove(filepath.Join(folder, e.Name()))
+		}
+	}
 }
 
 // keepDescription puts what the binary says about itself beside it.
@@ -56,7 +79,7 @@ func (p *Providers) keepDescription(ctx context.Context, r release.Release) erro
 }
 
 func copyIn(ctx context.Context, r release.Release, folder, kept string) (size int64, err error) {
-	f, err := os.CreateTemp(folder, ".new-*")
+	f, err := os.CreateTemp(folder, newPrefix+"*")
 	if err != nil {
 		return 0, storeFailed(err)
 	}
