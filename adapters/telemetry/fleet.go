@@ -38,7 +38,8 @@ func (t *Telemetry) Fleet(next outbound.Runtime) (*Fleet, error) {
 		}, []string{"provider"}),
 		facts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrack_plugin_facts_total",
-			Help: "What happened to plugin processes: crashed, wedged, quarantined, restarted, overdrawn (stopped with calls in flight).",
+			Help: "What happened to plugin processes: crashed, wedged, quarantined, restarted, overdrawn (stopped with calls in flight), " +
+				"overran (went on with calls whose time was over).",
 		}, []string{"provider", "version", "kind"}),
 		prepared: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrack_plugin_preparations_total", Help: "Releases that were started beside the others: ready, or the code of the refusal.",

@@ -112,6 +112,10 @@ func (a *App) observed(f release.Fact) {
 	case release.FactQuarantined:
 		delete(l.ready, f.Version)
 		counts = true
+	case release.FactOverran:
+		l.tally(f.Version).Overran += f.Value
+		a.mind(l, f.Version, true)
+		return
 	case release.FactRestarted, release.FactOverdrawn:
 	}
 	if counts {

@@ -84,7 +84,7 @@ func Judge(stable, candidate Tally, g Gates) (breach string, broken bool) {
 	case g.Off:
 		return "", false
 	}
-	for _, limit := range []func(Tally, Tally) string{g.failing, g.deciding, g.slow, g.growing} {
+	for _, limit := range []func(Tally, Tally) string{g.failing, g.deciding, g.slow, g.overrunning, g.growing} {
 		if breach = limit(stable, candidate); breach != "" {
 			return breach, true
 		}
@@ -177,6 +177,26 @@ func (g Gates) slow(stable, candidate Tally) string {
 		}
 	}
 	return ""
+}
+
+// overranLeast is how many calls must have gone on after their time: one may be an accident.
+const overranLeast = 2
+
+// overrunning looks for calls that went on in the plugin when nobody waited for them any more: it promises to stop by then, and a
+// payment that is looked up meanwhile may still become one. A plugin that keeps the promise has none, so a few are enough, unless
+// the stable release breaks it, too.
+func (g Gates) overrunning(stable, candidate Tally) string {
+	if candidate.Overran < overranLeast {
+		return ""
+	}
+	rare, onTrial, _, _ := g.beliefs()
+	of := func(t Tally) happened { return happened{t.Overran, max(t.Calls+t.Asks, t.Overran)} }
+	before, now := of(stable), of(candidate)
+	if before.times > 0 && (now.rate() <= before.rate() || !g.certain(against(before, now, rare, onTrial))) {
+		return ""
+	}
+	return fmt.Sprintf("calls that went on after their time: %d of %d with %s, %d of %d with %s",
+		now.times, now.of, candidate.Version, before.times, before.of, stable.Version)
 }
 
 // growing compares the largest resident memory.

@@ -164,3 +164,27 @@ func TestASlowMomentOfALoneReleaseIsForgiven(t *testing.T) {
 		t.Error("a release that is slow for good stays")
 	}
 }
+
+// A plugin that stops at its deadline has no call that goes on: two are enough, unless the other release has them, too.
+func TestCallsThatGoOnAfterTheirTime(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		stable, candidate release.Tally
+		broken            bool
+	}{
+		"one":                         {release.Tally{Calls: 3000}, release.Tally{Calls: 1000, Overran: 1}, false},
+		"two":                         {release.Tally{Calls: 3000}, release.Tally{Calls: 1000, Overran: 2}, true},
+		"searches that nobody counts": {release.Tally{}, release.Tally{Calls: 1, Overran: 40}, true},
+		"both do":                     {release.Tally{Calls: 3000, Overran: 30}, release.Tally{Calls: 1000, Overran: 10}, false},
+		"both do, and it is worse":    {release.Tally{Calls: 3000, Overran: 30}, release.Tally{Calls: 1000, Overran: 60}, true},
+		"the stable one does":         {release.Tally{Calls: 3000, Overran: 300}, release.Tally{Calls: 1000, Overran: 2}, false},
+	} {
+		breach, broken := release.Judge(c.stable, c.candidate, release.Gates{})
+		if broken != c.broken || broken && !strings.Contains(breach, "calls that went on after their time") {
+			t.Errorf("%s: %v %q", name, broken, breach)
+		}
+		if _, broken := release.Judge(c.stable, c.candidate, release.Gates{Off: true}); broken {
+			t.Errorf("%s: judged although the gates are off", name)
+		}
+	}
+}

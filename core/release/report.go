@@ -64,6 +64,8 @@ type Tally struct {
 	// Asks are searches that ended, AsksFailed those of them that found nothing out.
 	Asks       int64 `json:"asks"`
 	AsksFailed int64 `json:"asks_failed"`
+	// Overran calls went on in the plugin when their time had been over for seconds.
+	Overran int64 `json:"overran"`
 	// RSS is the largest resident memory that the process showed, in bytes; zero if unknown.
 	RSS int64 `json:"rss"`
 	// Evidence is a line about the first breach or crash, for the event.
@@ -81,6 +83,8 @@ const (
 	FactRestarted   FactKind = "restarted"
 	// FactOverdrawn: an instance was stopped with calls in flight, because its drain took too long.
 	FactOverdrawn FactKind = "overdrawn"
+	// FactOverran: a process went on with Value calls that had been given up seconds before.
+	FactOverran FactKind = "overran"
 	// FactMemory carries Value, the process's resident memory in bytes.
 	FactMemory FactKind = "memory"
 )

@@ -33,6 +33,7 @@ func (t Tally) Plus(o Tally) Tally {
 	t.Crashes += o.Crashes
 	t.Asks += o.Asks
 	t.AsksFailed += o.AsksFailed
+	t.Overran += o.Overran
 	for i := range t.Latency {
 		t.Latency[i] += o.Latency[i]
 	}
@@ -45,7 +46,7 @@ func (t Tally) Plus(o Tally) Tally {
 
 // Halve lets what was counted long ago weigh less.
 func (t Tally) Halve() Tally {
-	for _, n := range []*int64{&t.Calls, &t.Declined, &t.Refused, &t.Technical, &t.Unknown, &t.Checked, &t.Unchecked, &t.Asks, &t.AsksFailed} {
+	for _, n := range []*int64{&t.Calls, &t.Declined, &t.Refused, &t.Technical, &t.Unknown, &t.Checked, &t.Unchecked, &t.Asks, &t.AsksFailed, &t.Overran} {
 		*n /= 2
 	}
 	for i := range t.Latency {

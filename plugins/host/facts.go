@@ -21,6 +21,8 @@ const (
 	FactRestarted FactKind = "restarted"
 	// FactOverdrawn: a draining instance was stopped with calls in flight. Value is their number.
 	FactOverdrawn FactKind = "overdrawn"
+	// FactOverran: a process went on with calls that had been given up, for longer than Options.DrainExtra. Value is their number.
+	FactOverran FactKind = "overran"
 	// FactMemory: the resident memory of a process was never as large; Value is in bytes.
 	FactMemory FactKind = "memory"
 )

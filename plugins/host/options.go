@@ -70,7 +70,8 @@ type Options struct {
 	CrashWindow time.Duration
 	CrashLimit  int
 	// DrainExtra is added to the longest operation of a release; after that time a draining instance is
-	// stopped with calls in flight, which become unknown. Default 2 s.
+	// stopped with calls in flight, which become unknown. A plugin that goes on for longer with a call whose
+	// time is over is told of (FactOverran). Default 2 s.
 	DrainExtra time.Duration
 	// StopTimeout is how long a plugin may take to flush and exit when it is told to. Default 2 s.
 	StopTimeout time.Duration

@@ -191,6 +191,9 @@ func (p *testProvider) Pay(ctx context.Context, r provider.PayRequest) provider.
 		case <-ctx.Done():
 			return provider.Unknown(provider.ReasonTimeout, "", "cancelled")
 		}
+	case "goes-on": // whatever its context says
+		d, _ := time.ParseDuration(rest)
+		time.Sleep(d)
 	case "panic":
 		panic("secret-canary " + r.Code.Reveal())
 	case "die":

@@ -68,6 +68,7 @@ func (l *line) watch(in *instance) {
 			l.slot.host.background(func() { l.relieve(in) })
 		}
 		l.slot.host.sample(in)
+		l.slot.host.overruns(in)
 	}
 }
 

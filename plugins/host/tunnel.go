@@ -28,6 +28,19 @@ func (s *Slot) openTunnel(ctx context.Context, in *instance) error {
 	return nil
 }
 
+// overruns tells of calls that the plugin goes on with although their time is over. Only a tunnel shows that: of a plain call
+// nothing is heard any more.
+func (h *Host) overruns(in *instance) {
+	t := in.tunnel.Load()
+	if t == nil {
+		return
+	}
+	if n := t.Overdue(h.options.DrainExtra); n > 0 {
+		in.log.LogAttrs(in.life, slog.LevelWarn, "plugin goes on with calls whose time is over", slog.Int("calls", n))
+		h.tell(in, FactOverran, "", int64(n))
+	}
+}
+
 // awaitTunnel takes an instance out of service when its tunnel ends. A tunnel that ends without its process, because
 // the plugin broke the protocol, would never come back: the process is killed, and its slot starts another one.
 func (i *instance) awaitTunnel(t *tunnel.Client) {

@@ -70,6 +70,37 @@ func TestTunnelThatBreaks(t *testing.T) {
 	}
 }
 
+// A plugin that goes on with calls when their time is over is told of, once for each; one that stops is not.
+func TestCallsThatGoOnAreTold(t *testing.T) {
+	t.Parallel()
+	var facts factList
+	h := newHost(t, func(o *host.Options) {
+		o.PingEvery, o.DrainExtra, o.Facts = 50*time.Millisecond, 3*time.Second, facts.add
+	})
+	activate(t, h, role{Version: "1.0.0"}, "")
+	l := acquire(t, h)
+	for _, order := range []string{"sleep:60s", "sleep:60s", "goes-on:20s", "goes-on:20s", "goes-on:20s"} {
+		a := l.Pay(withTime(t, 200*time.Millisecond), payment(order))
+		if a.Outcome() != provider.OutcomeUnknown || a.Failure().Reason != provider.ReasonTimeout {
+			t.Errorf("%s: outcome %v, %+v", order, a.Outcome(), a.Failure())
+		}
+	}
+	told := func() (calls int64) {
+		facts.mu.Lock()
+		defer facts.mu.Unlock()
+		for _, f := range facts.all {
+			if f.Kind == host.FactOverran && f.Version == "1.0.0" {
+				calls += f.Value
+			}
+		}
+		return calls
+	}
+	eventually(t, "it is told", func() bool { return told() >= 3 })
+	if n := told(); n != 3 {
+		t.Errorf("%d calls went on, want 3", n)
+	}
+}
+
 // A call that an open tunnel has not answered ends with its own deadline; the others do not notice.
 func TestTunnelCallWithoutAnswer(t *testing.T) {
 	t.Parallel()

@@ -36,6 +36,7 @@ type Client struct {
 
 	mu     sync.Mutex
 	calls  map[uint64]*pending
+	given  map[uint64]time.Time // when a call was given up that the other side still owes the end of
 	last   uint64
 	broken error
 }
@@ -67,7 +68,7 @@ func Open(ctx context.Context, conn grpc.ClientConnInterface) (*Client, error) {
 		cancel()
 		return nil, fmt.Errorf("open the tunnel: %w", err)
 	}
-	c := &Client{conn: conn, stream: stream, cancel: cancel, ended: make(chan struct{}), calls: map[uint64]*pending{}}
+	c := &Client{conn: conn, stream: stream, cancel: cancel, ended: make(chan struct{}), calls: map[uint64]*pending{}, given: map[uint64]time.Time{}}
 	c.out = newOutbox(func(frames []*transportv1.CallFrame) error {
 		return stream.Send(&transportv1.OpenRequest{Frames: frames})
 	}, callSize)
@@ -236,11 +237,17 @@ func (c *Client) abandon(p *pending, call uint64) (answer, abandoned) {
 	c.mu.Lock()
 	_, waiting := c.calls[call]
 	delete(c.calls, call)
+	if waiting {
+		c.given[call] = time.Now()
+	}
 	c.mu.Unlock()
 	if !waiting {
 		return <-p.done, answered
 	}
 	if c.out.withdraw(func(f *transportv1.CallFrame) bool { return f.GetCall() == call }) {
+		c.mu.Lock()
+		delete(c.given, call)
+		c.mu.Unlock()
 		return answer{}, withdrawn
 	}
 	_, turn, err := c.out.add(&transportv1.CallFrame{Call: call, Kind: transportv1.CallKind_CALL_KIND_CANCEL})
@@ -248,6 +255,20 @@ func (c *Client) abandon(p *pending, call uint64) (answer, abandoned) {
 		c.flush(true)
 	}
 	return answer{}, cancelled
+}
+
+// Overdue is how many calls the other side has not ended although they were given up longer than grace ago. Each is told once.
+func (c *Client) Overdue(grace time.Duration) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for call, at := range c.given {
+		if time.Since(at) > grace {
+			delete(c.given, call)
+			n++
+		}
+	}
+	return n
 }
 
 // read takes the answers until the stream ends.
@@ -276,6 +297,7 @@ func (c *Client) deliver(f *transportv1.AnswerFrame) bool {
 	}
 	p, waiting := c.calls[f.GetCall()]
 	delete(c.calls, f.GetCall())
+	delete(c.given, f.GetCall())
 	c.mu.Unlock()
 	if waiting {
 		c.out.confirm(p.at)
@@ -294,6 +316,7 @@ func (c *Client) fail(err error) {
 	c.broken = err
 	calls := c.calls
 	c.calls = nil
+	clear(c.given)
 	c.mu.Unlock()
 	_ = c.out.close()
 	close(c.ended)

@@ -195,6 +195,65 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// A plugin owes the end of a call also when nobody waits for it any more. One that does not tell it goes on with the call.
+func TestCallsThatGoOn(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	c, _ := open(t, tunnel.Options{}, func(ctx context.Context, r *providerv1.PayRequest) (*providerv1.PayResponse, error) {
+		if r.GetDescription() == "obeys" {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		<-release
+		return approved("late"), nil
+	})
+	giveUp := func(description string, times int) {
+		for range times {
+			if _, err := pay(within(t, 20*time.Millisecond), c, description); status.Code(err) != codes.DeadlineExceeded {
+				t.Errorf("%s: %v", description, err)
+			}
+		}
+	}
+	settled := func(owed int) {
+		for end := time.Now().Add(20 * time.Second); c.Owed() != owed; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%d calls have not ended, want %d", c.Owed(), owed)
+			}
+		}
+	}
+	giveUp("obeys", 3)
+	settled(0)
+	giveUp("goes on", 3)
+	settled(3)
+	if n := c.Overdue(time.Hour); n != 0 {
+		t.Errorf("%d are told before their grace is over", n)
+	}
+	giveUp("goes on", 1)
+	close(release)
+	settled(0)
+	if n := c.Overdue(0); n != 0 {
+		t.Errorf("%d are told that have ended", n)
+	}
+}
+
+// What a plugin never ends is told once, and not kept.
+func TestCallsThatNeverEnd(t *testing.T) {
+	t.Parallel()
+	c, _ := open(t, tunnel.Options{}, func(context.Context, *providerv1.PayRequest) (*providerv1.PayResponse, error) {
+		<-t.Context().Done()
+		return nil, nil
+	})
+	for range 4 {
+		_, _ = pay(within(t, 20*time.Millisecond), c, "")
+	}
+	if n := c.Overdue(0); n != 4 {
+		t.Errorf("%d calls go on, want 4", n)
+	}
+	if n := c.Overdue(0); n != 0 || c.Owed() != 0 {
+		t.Errorf("%d are told again, %d kept", n, c.Owed())
+	}
+}
+
 // The end of the connection is the end of every call, each with a status that proves nothing; what comes afterwards
 // has not been sent, and says so.
 func TestBrokenConnection(t *testing.T) {
