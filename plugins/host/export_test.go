@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -19,8 +20,13 @@ func Backoff(crashesBefore int, base, limit time.Duration) time.Duration {
 
 // LogLines sends text through the reader of a plugin's output and returns the crash report.
 func LogLines(ctx context.Context, text string, log *slog.Logger) string {
+	return LogReader(ctx, strings.NewReader(text), log)
+}
+
+// LogReader sends what it reads through the reader of a plugin's output and returns the crash report.
+func LogReader(ctx context.Context, r io.Reader, log *slog.Logger) string {
 	l := newPluginLog(log)
-	l.consume(ctx, strings.NewReader(text))
+	l.consume(ctx, r)
 	return l.crashReport()
 }
 

@@ -3,6 +3,7 @@ package host_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/payrack/payrack/plugins/host"
@@ -143,6 +145,39 @@ func TestCrashReport(t *testing.T) {
 	}
 	eventually(t, "the report", func() bool {
 		return strings.Contains(logs.String(), `"crash_report":"panic: crash-canary`) && strings.Contains(logs.String(), `"status":"exit status 2"`)
+	})
+}
+
+// A plugin that prints what looks like its end and lives on keeps its log, and its real end is reported.
+func TestAPluginThatOnlySaysPanic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var logs logBuffer
+		r, w := io.Pipe()
+		report := make(chan string, 1)
+		go func() { report <- host.LogReader(t.Context(), r, logs.logger()) }()
+		write := func(text string) {
+			if _, err := io.WriteString(w, text); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		write("panic: the gateway is mad\nit is only a till\n")
+		if strings.Contains(logs.String(), "only a till") {
+			t.Error("what may be last words was logged at once")
+		}
+		time.Sleep(time.Minute)
+		write("a plain line\n")
+		for _, want := range []string{`panic: the gateway is mad\nit is only a till`, `"line":"a plain line"`} {
+			if !strings.Contains(logs.String(), want) {
+				t.Errorf("%s is not in the log: %s", want, logs.String())
+			}
+		}
+		write("panic: this is the end\n\ngoroutine 1 [running]:\n")
+		_ = w.Close()
+		if got := <-report; got != "panic: this is the end\ngoroutine 1 [running]:\n" {
+			t.Errorf("the report is %q", got)
+		}
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/time/rate"
@@ -21,6 +22,8 @@ const (
 	maxCrashReport = 16 << 10
 	linesPerSecond = 200
 	linesAtOnce    = 1000
+	// lastWordsIn is how long a process that dies of a panic takes to say so at most.
+	lastWordsIn = 5 * time.Second
 )
 
 // pluginLog carries what a plugin writes into the host's log. A plugin is foreign code: no line can stop
@@ -32,6 +35,7 @@ type pluginLog struct {
 	mu       sync.Mutex
 	dropped  uint64
 	crashing bool
+	since    time.Time // since when it is
 	report   bytes.Buffer
 }
 
@@ -63,9 +67,12 @@ func (l *pluginLog) line(ctx context.Context, line []byte) {
 			return
 		}
 	}()
+	if words := l.survived(); words != "" {
+		l.log.LogAttrs(ctx, slog.LevelInfo, "plugin wrote", slog.String("line", words))
+	}
 	l.mu.Lock()
 	if !l.crashing && (bytes.HasPrefix(line, []byte("panic:")) || bytes.HasPrefix(line, []byte("fatal error:"))) {
-		l.crashing = true
+		l.crashing, l.since = true, time.Now()
 	}
 	if l.crashing && line[0] != '{' { // other goroutines may still log
 		if room := maxCrashReport - l.report.Len(); room > 0 {
@@ -90,6 +97,20 @@ func (l *pluginLog) line(ctx context.Context, line []byte) {
 		return
 	}
 	l.log.LogAttrs(ctx, level, "plugin log", append([]slog.Attr{slog.String("text", text)}, fields...)...)
+}
+
+// survived returns what was taken for the last words of a process that still writes, and forgets it: the process has printed
+// something that looks so, and its last words are yet to come.
+func (l *pluginLog) survived() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.crashing || time.Since(l.since) <= lastWordsIn {
+		return ""
+	}
+	words := printable(l.report.Bytes())
+	l.crashing = false
+	l.report.Reset()
+	return words
 }
 
 func (l *pluginLog) takeDropped() uint64 {
