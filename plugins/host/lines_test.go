@@ -299,6 +299,24 @@ func (f *factList) count(kind host.FactKind, version string) int {
 	return n
 }
 
+// A release whose process says that it is not ready takes no calls, and whoever prepares it again is told so: the core then knows
+// that the release before has to stay.
+func TestAReleaseThatIsNotReadyIsRefused(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, func(o *host.Options) { o.PingEvery, o.RestartWait = 20*time.Millisecond, 100*time.Millisecond })
+	one := release(t, role{Version: "1.0.0"})
+	activate(t, h, role{Version: "1.0.0"}, "{}")
+	ill := []byte(`{"ill":true}`)
+	if err := h.Slot(pluginName).Reconfigure(t.Context(), ill); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it takes no calls", func() bool { return !h.Slot(pluginName).Ready(one.SHA256) })
+	_, err := h.Slot(pluginName).Prepare(t.Context(), one, ill)
+	if refused, ok := errors.AsType[*host.Refused](err); !ok || refused.Code != host.CodeStartCrashed || !strings.Contains(refused.Message, "does not take calls now") {
+		t.Errorf("%v", err)
+	}
+}
+
 // A crashed release that calls wait for comes back for them; one that is asked impatiently says no at once.
 func TestACrashedReleaseComesBack(t *testing.T) {
 	t.Parallel()
