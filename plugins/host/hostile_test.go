@@ -148,6 +148,21 @@ func TestCrashReport(t *testing.T) {
 	})
 }
 
+// A refusal says what the plugin said, and no more of it than people read and a database takes.
+func TestRefusalsAreBounded(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	for behaviour, says := range map[string]string{
+		"raw-ill": "not ready: at first?; and on", "raw-picky": "refused its settings: at first?; and on", "raw-failing": "at first",
+	} {
+		_, err := h.Slot(pluginName).Prepare(t.Context(), release(t, role{Version: "1.0.0", Behaviour: behaviour}), []byte("{}"))
+		refused, ok := errors.AsType[*host.Refused](err)
+		if !ok || !strings.Contains(refused.Message, says) || len(refused.Message) > 1200 || strings.ContainsAny(refused.Message, "\x00\n") {
+			t.Errorf("%s: %d bytes: %.200q", behaviour, len(err.Error()), err)
+		}
+	}
+}
+
 // A plugin that prints what looks like its end and lives on keeps its log, and its real end is reported.
 func TestAPluginThatOnlySaysPanic(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,8 @@ import (
 	"github.com/hashicorp/go-plugin"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/payrack/payrack/plugins/internal/handshake"
 	"github.com/payrack/payrack/plugins/internal/wire/providerv1"
@@ -96,7 +98,7 @@ func playPlugin(r role) {
 		child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		_ = child.Start()
 		_ = os.WriteFile(os.Getenv("PAYRACK_TEST_CHILD"), []byte(itoa(child.Process.Pid)), 0o600)
-	case "raw", "raw-tunnel", "raw-feature":
+	case "raw", "raw-tunnel", "raw-feature", "raw-ill", "raw-picky", "raw-failing":
 		serveRaw(r.Behaviour)
 		return
 	default:
@@ -346,7 +348,7 @@ func (*rawPlugin) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientCo
 
 func (p *rawPlugin) GetInfo(context.Context, *providerv1.GetInfoRequest) (*providerv1.GetInfoResponse, error) {
 	info := rawInfo()
-	if p.behaviour != "raw" {
+	if p.behaviour == "raw-tunnel" || p.behaviour == "raw-feature" {
 		info.Features = []string{"mux/1", "of-a-newer-contract/7"}
 	}
 	return info, nil
@@ -365,11 +367,23 @@ func rawInfo() *providerv1.GetInfoResponse {
 	}
 }
 
-func (*rawPlugin) Configure(context.Context, *providerv1.ConfigureRequest) (*providerv1.ConfigureResponse, error) {
+// endless is what no log, journal or database should hold.
+func endless() string { return "at first\x00\n" + strings.Repeat("and on ", 10_000) }
+
+func (p *rawPlugin) Configure(context.Context, *providerv1.ConfigureRequest) (*providerv1.ConfigureResponse, error) {
+	switch p.behaviour {
+	case "raw-picky":
+		return &providerv1.ConfigureResponse{Problems: []string{endless(), endless()}}, nil
+	case "raw-failing":
+		return nil, status.Error(codes.Internal, endless())
+	}
 	return &providerv1.ConfigureResponse{}, nil
 }
 
-func (*rawPlugin) Health(context.Context, *providerv1.HealthRequest) (*providerv1.HealthResponse, error) {
+func (p *rawPlugin) Health(context.Context, *providerv1.HealthRequest) (*providerv1.HealthResponse, error) {
+	if p.behaviour == "raw-ill" {
+		return &providerv1.HealthResponse{Detail: endless()}, nil
+	}
 	return &providerv1.HealthResponse{Ready: true}, nil
 }
 

@@ -1,6 +1,9 @@
 package host
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Code says why a release was not activated.
 type Code string
@@ -46,6 +49,15 @@ func (r *Refused) Unwrap() error { return r.cause }
 
 func refuse(c Code, format string, args ...any) *Refused {
 	return &Refused{Code: c, Message: fmt.Sprintf(format, args...)}
+}
+
+// maxWords bounds what a refusal repeats of a plugin's own words, in characters.
+const maxWords = 1000
+
+// words is what a plugin said as a refusal may repeat it. Refusals are reported by every replica, kept in the journal and stored as
+// the reason of a rollback: a megabyte, or a character that a database does not take, must not come that far.
+func words(text string) string {
+	return fmt.Sprintf("%.*s", maxWords, strings.ReplaceAll(printable([]byte(text)), "\n", "; "))
 }
 
 // Why sorts the reasons of an Unavailable.

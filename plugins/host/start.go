@@ -126,7 +126,7 @@ func asRefused(err error) *Refused {
 	if refused, ok := errors.AsType[*Refused](err); ok {
 		return refused
 	}
-	return &Refused{Code: CodeProtocolUnsupported, Message: "the plugin's handshake failed: " + err.Error(), cause: err}
+	return &Refused{Code: CodeProtocolUnsupported, Message: "the plugin's handshake failed: " + words(err.Error()), cause: err}
 }
 
 // dial connects with the certificates that go-plugin exchanged. The connection is ours and not
@@ -206,7 +206,7 @@ func (s *Slot) prove(ctx context.Context, in *instance, d desired) *Refused {
 			case err != nil:
 				return asTimeout("did not answer the health check", err)
 			case !health.GetReady():
-				return refuse(CodeUnhealthy, "the plugin says that it is not ready: %s", health.GetDetail())
+				return refuse(CodeUnhealthy, "the plugin says that it is not ready: %s", words(health.GetDetail()))
 			}
 			return nil
 		})
@@ -239,7 +239,7 @@ func configure(ctx context.Context, in *instance, settings []byte, revision uint
 		return asTimeout("did not take its settings", err)
 	}
 	if problems := answer.GetProblems(); len(problems) > 0 {
-		r := refuse(CodeUnhealthy, "the plugin refused its settings: %s", strings.Join(problems, "; "))
+		r := refuse(CodeUnhealthy, "the plugin refused its settings: %s", words(strings.Join(problems, "; ")))
 		r.settings = true
 		return r
 	}
@@ -247,10 +247,10 @@ func configure(ctx context.Context, in *instance, settings []byte, revision uint
 }
 
 func asTimeout(what string, err error) *Refused {
-	return &Refused{Code: CodeStartTimeout, Message: "the plugin " + what + ": " + err.Error(), cause: err}
+	return &Refused{Code: CodeStartTimeout, Message: "the plugin " + what + ": " + words(err.Error()), cause: err}
 }
 
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+func oneLine(err error) string { return words(err.Error()) }
 
 func newID() string {
 	var b [6]byte
