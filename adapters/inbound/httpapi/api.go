@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"slices"
 	"time"
 
@@ -94,6 +95,8 @@ type api struct {
 	failures *httpkit.Buckets
 	sources  *httpkit.Buckets
 	returns  *httpkit.Buckets
+	// attempts is full while no more client secrets are checked at one time.
+	attempts chan struct{}
 	secrets  secretColumns
 	document document
 	methods  map[string][]string
@@ -119,7 +122,9 @@ func New(o Options) (http.Handler, error) {
 			PerSecond: 10 * o.FailureRate.PerSecond, Burst: 10 * o.FailureRate.Burst,
 		}, maxBuckets, o.Now),
 		returns: httpkit.NewBuckets(httpkit.Rate(o.ReturnRate), maxBuckets, o.Now),
-		methods: make(map[string][]string),
+		// As many as can be checked at one time anyway: the checks use processors, and nothing else.
+		attempts: make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+		methods:  make(map[string][]string),
 	}
 	if err := a.document.load(); err != nil {
 		return nil, err

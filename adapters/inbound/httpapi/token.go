@@ -50,6 +50,16 @@ func (a *api) token(c echo.Context) error {
 	}
 	source := httpkit.Of(r.Context()).ClientIP(r)
 	tries, any := request.ClientID+" "+source, source
+	// Attempts are counted when they end, and a secret takes long to check: those that come at the same time wait here, so
+	// that each of them meets the limit as the ones before it left it.
+	select {
+	case a.attempts <- struct{}{}:
+		defer func() { <-a.attempts }()
+	case <-r.Context().Done():
+	}
+	if err := r.Context().Err(); err != nil {
+		return err //nolint:wrapcheck // it says that the client went away
+	}
 	for _, b := range []struct {
 		buckets *httpkit.Buckets
 		key     string

@@ -1,15 +1,20 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/payrack/payrack/adapters/inbound/httpapi"
+	"github.com/payrack/payrack/adapters/inbound/internal/httpkit"
+	"github.com/payrack/payrack/ports/inbound"
 )
 
 const form = "application/x-www-form-urlencoded"
@@ -160,6 +165,82 @@ func TestGuessing(t *testing.T) {
 	}
 	if blocked != 30 {
 		t.Errorf("%d of 60 attempts were refused, want 30", blocked)
+	}
+}
+
+// slowAccess takes a while over a secret, as a hash does.
+type slowAccess struct {
+	inbound.Access
+	tries atomic.Int64
+}
+
+func (a *slowAccess) Token(ctx context.Context, r inbound.TokenRequest) (inbound.Token, error) {
+	a.tries.Add(1)
+	time.Sleep(20 * time.Millisecond)
+	return a.Access.Token(ctx, r)
+}
+
+// TestGuessingAtOnce shows that the limit also holds for wrong secrets that are sent at the same time, and that a good one
+// among them is no attempt.
+func TestGuessingAtOnce(t *testing.T) {
+	t.Parallel()
+	access := &slowAccess{}
+	now := time.Unix(0, 0)
+	p := newPlane(t, func(o *httpapi.Options) {
+		o.FailureRate = httpapi.Rate{PerSecond: 1, Burst: 3}
+		o.Now = func() time.Time { return now }
+		access.Access = o.Access
+		o.Access = access
+	})
+	ask := func(secret, from string) int {
+		r := httptest.NewRequest(http.MethodPost, "/oauth/v1/token",
+			strings.NewReader("grant_type=client_credentials&client_id=till&client_secret="+secret))
+		r.Header.Set("Content-Type", form)
+		r.RemoteAddr = from + ":1234"
+		return p.do(r).Code
+	}
+	atOnce := func(n int, secret, from string) map[int]int {
+		codes := make(chan int, n)
+		for range n {
+			go func() { codes <- ask(secret, from) }()
+		}
+		all := make(map[int]int)
+		for range n {
+			all[<-codes]++
+		}
+		return all
+	}
+	if got := atOnce(60, "till-secret%2B1", "192.0.2.1"); got[200] != 60 {
+		t.Errorf("good secrets: %v", got)
+	}
+	access.tries.Store(0)
+	// What is being checked when the last attempt is used up is still answered.
+	most := 3 + max(2, runtime.GOMAXPROCS(0)) - 1
+	got := atOnce(60, "wrong", "192.0.2.2")
+	if got[401] < 3 || got[401] > most || got[401]+got[429] != 60 {
+		t.Errorf("60 wrong secrets at once: %v, want 3 to %d times 401 and else 429", got, most)
+	}
+	if tries := int(access.tries.Load()); tries != got[401] {
+		t.Errorf("%d secrets were checked for %d answers", tries, got[401])
+	}
+}
+
+// TestTokenGivenUp shows that nobody's secret is checked who went away while others' were.
+func TestTokenGivenUp(t *testing.T) {
+	t.Parallel()
+	access := &slowAccess{}
+	p := newPlane(t, func(o *httpapi.Options) {
+		access.Access = o.Access
+		o.Access = access
+		o.Middleware = nil // nobody reads this status, so the document does not name it
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/oauth/v1/token",
+		strings.NewReader("grant_type=client_credentials&client_id=till&client_secret=wrong"))
+	r.Header.Set("Content-Type", form)
+	if w := p.do(r); w.Code != httpkit.StatusClientClosed || access.tries.Load() != 0 {
+		t.Errorf("%d after %d checks", w.Code, access.tries.Load())
 	}
 }
 
