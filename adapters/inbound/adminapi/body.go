@@ -1,9 +1,12 @@
 package adminapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
 	"github.com/payrack/payrack/adapters/inbound/internal/httpkit"
@@ -34,11 +37,32 @@ func readUpTo(c echo.Context, limit int64, limits httpkit.JSONLimits, known []st
 			return invalid("", "unknown_member", "The body has a member that this route does not know.")
 		}
 	}
+	if holdsNUL(body) {
+		// No database keeps it in a text.
+		return invalid("", "control_character", "A text of the body has the control character NUL.")
+	}
 	if err := json.Unmarshal(body, into); err != nil {
 		// The error of the decoder can repeat parts of the body.
 		return invalid("", "invalid_type", "A member of the body has the wrong type.")
 	}
 	return nil
+}
+
+// holdsNUL reports whether a name or text of a JSON text that was read strictly holds NUL. It can only stand there escaped.
+func holdsNUL(body []byte) bool {
+	if !bytes.Contains(body, []byte(`\u0000`)) {
+		return false
+	}
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	for {
+		token, err := d.ReadToken()
+		if err != nil {
+			return false
+		}
+		if token.Kind() == '"' && strings.ContainsRune(token.String(), 0) {
+			return true
+		}
+	}
 }
 
 func invalid(pointer, code, message string) error {

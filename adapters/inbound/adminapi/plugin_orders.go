@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -42,6 +43,10 @@ const maxReason = 500
 func checkReason(reason string) error {
 	if utf8.RuneCountInString(reason) > maxReason {
 		return invalid("/reason", "too_long", "reason has at most 500 characters.")
+	}
+	// One that came in a header was percent-encoded, and can be any bytes.
+	if !utf8.ValidString(reason) || strings.ContainsRune(reason, 0) {
+		return invalid("/reason", "invalid_format", "reason is a text in UTF-8 without the character NUL.")
 	}
 	return nil
 }

@@ -317,6 +317,8 @@ func TestBadOrders(t *testing.T) {
 		{"demo/canary", `{"version":"1","stores":[""]}`, "invalid_format", "/stores"},
 		{"demo/canary", `{"version":"1","stores":["` + strings.Repeat(`a","`, 1000) + `b"]}`, "too_long", "/stores"},
 		{"demo/canary", `{"version":"1","weight":1,"reason":"` + long + `"}`, "too_long", "/reason"},
+		{"demo/disable", `{"reason":"x\u0000"}`, "control_character", ""},
+		{"demo/canary", `{"version":"1","weight":1,"stores":["\\\u0000"]}`, "control_character", ""},
 		{"demo/promote", `{"version":"1"}`, "unknown_member", ""},
 		{"demo/rollback", `{"reason":"` + long + `"}`, "too_long", "/reason"},
 		{"demo/disable", `[]`, "invalid_type", ""},

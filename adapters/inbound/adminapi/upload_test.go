@@ -113,6 +113,8 @@ func TestBadUploads(t *testing.T) {
 		"short report":  {header: map[string]string{adminapi.ReportLengthHeader: "10"}, body: "x", code: "incomplete_body", status: 400},
 		"reason":        {header: map[string]string{adminapi.ReasonHeader: "%zz"}, body: "x", code: "invalid_format", status: 400},
 		"long reason":   {header: map[string]string{adminapi.ReasonHeader: strings.Repeat("a", 501)}, body: "x", code: "too_long", status: 400},
+		"reason NUL":    {header: map[string]string{adminapi.ReasonHeader: "a%00"}, body: "x", code: "invalid_format", status: 400},
+		"reason bytes":  {header: map[string]string{adminapi.ReasonHeader: "%ff"}, body: "x", code: "invalid_format", status: 400},
 		"huge":          {body: "x", length: 600 << 20, code: "body_too_large", status: 413},
 	} {
 		t.Run(name, func(t *testing.T) {
