@@ -52,13 +52,16 @@ func noSuchPayment() error {
 
 // payments answers GET /v2/payments.
 func (a *api) payments(c echo.Context, p access.Principal) error {
-	q, err := recordsQuery(httpkit.Of(c.Request().Context()).Query())
+	q, format, err := recordsQuery(httpkit.Of(c.Request().Context()).Query())
 	if err != nil {
 		return err
 	}
 	page, err := a.Records.List(c.Request().Context(), p, q)
 	if err != nil {
 		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
+	}
+	if format == formatCSV {
+		return writeCSV(c.Response(), page.Payments, page.Next)
 	}
 	reply := listReply{Data: make([]paymentReply, 0, len(page.Payments))}
 	for _, one := range page.Payments {
@@ -74,19 +77,25 @@ func (a *api) payments(c echo.Context, p access.Principal) error {
 // maxPage is the largest page of a list.
 const maxPage = 200
 
+// The formats of a list; JSON without one.
+const (
+	formatJSON = "json"
+	formatCSV  = "csv"
+)
+
 // maxFilter bounds the texts of filters, in bytes.
 const maxFilter = 400
 
 // recordsQuery reads the filters. A filter that the route does not know is refused: ignoring it would answer
 // another question than the one that was asked.
-func recordsQuery(raw string) (inbound.RecordsQuery, error) {
-	names := []string{"order_number", "state", "store_id", "type", "created_from", "created_to", "cursor", "limit"}
+func recordsQuery(raw string) (q inbound.RecordsQuery, format string, err error) {
+	names := []string{"order_number", "state", "store_id", "type", "created_from", "created_to", "cursor", "limit", "format"}
 	var c columns
 	values, err := c.query(raw, names...)
 	if err != nil {
-		return inbound.RecordsQuery{}, err
+		return inbound.RecordsQuery{}, "", err
 	}
-	q := inbound.RecordsQuery{
+	q = inbound.RecordsQuery{
 		OrderNumber: values["order_number"], Type: values["type"], Cursor: values["cursor"],
 		State: payment.State(values["state"]),
 	}
@@ -110,7 +119,10 @@ func recordsQuery(raw string) (inbound.RecordsQuery, error) {
 	q.CreatedFrom = c.time("created_from", values)
 	q.CreatedTo = c.time("created_to", values)
 	q.Limit = c.limit(values)
-	return q, c.err()
+	if format = values["format"]; format != "" && format != formatJSON && format != formatCSV {
+		c.wrong("/format", "invalid_format", "format is json or csv.")
+	}
+	return q, format, c.err()
 }
 
 // query reads a query that may hold these parameters and no others.

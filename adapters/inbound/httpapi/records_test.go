@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/payrack/payrack/adapters/inbound/httpapi"
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/payment"
@@ -113,6 +115,49 @@ func TestList(t *testing.T) {
 	w = p.do(p.request(t, "GET", "/v2/payments?state=EXPIRED", ""))
 	if got := strings.TrimSpace(w.Body.String()); got != `{"data":[],"next_cursor":null}` {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestListAsCSV shows that an export says what the list says.
+func TestListAsCSV(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t, nil)
+	odd := record("0190a1b2-0000-7000-8000-000000000003", "acme", payment.Failed)
+	odd.Payment.OrderNumber, odd.Payment.Attempt, odd.Payment.Store = "A,\"1\"\n二", 2, "S1"
+	odd.Payment.AuthorizationEnds = odd.Payment.CreatedAt
+	p.records.records = []payment.Record{record(paymentID, "acme", payment.Succeeded), odd}
+	w := p.do(p.request(t, "GET", "/v2/payments?format=csv&limit=1", ""))
+	if w.Code != 200 || w.Header().Get("Content-Type") != "text/csv; charset=utf-8; header=present" {
+		t.Fatalf("got %d %v", w.Code, w.Header())
+	}
+	const names = "id,state,type,store_id,order_number,attempt,currency,amount,capture,authorized,captured,refunded,failure,provider_code," +
+		"decline_code,provider,provider_transaction_id,mandate_id,plugin_version,is_test,authorization_ends_at,created_at,updated_at\r\n"
+	want := names + paymentID + ",SUCCEEDED,DEMO_PAY,0,IXN20231011000001,1,TWD,229,true,229,229,0,,0000,,demo,2019049910005496810,,1.2.3,true,," +
+		"2026-11-22T02:00:00.123456Z,2026-11-22T02:00:00.123456Z\r\n"
+	if diff := cmp.Diff(want, w.Body.String()); diff != "" {
+		t.Error(diff)
+	}
+	next := w.Header().Get(httpapi.NextCursorHeader)
+	w = p.do(p.request(t, "GET", "/v2/payments?format=csv&limit=1&cursor="+next, ""))
+	if next == "" || w.Header().Get(httpapi.NextCursorHeader) != "" {
+		t.Errorf("cursors: %q, %v", next, w.Header())
+	}
+	lines, err := csv.NewReader(w.Body).ReadAll()
+	if err != nil || len(lines) != 2 {
+		t.Fatalf("got %q %v", lines, err)
+	}
+	if l := lines[1]; l[3] != "S1" || l[4] != odd.Payment.OrderNumber || l[5] != "2" || l[20] != "2026-11-22T02:00:00.123456Z" {
+		t.Errorf("got %q", l)
+	}
+	w = p.do(p.request(t, "GET", "/v2/payments?format=csv&state=EXPIRED", ""))
+	if w.Body.String() != names {
+		t.Errorf("no payments: %q", w.Body)
+	}
+	if w := p.do(p.request(t, "GET", "/v2/payments?format=json&limit=1", "")); !strings.HasPrefix(w.Body.String(), `{"data":[`) {
+		t.Errorf("json: %s", w.Body)
+	}
+	if w := p.do(p.request(t, "GET", "/v2/payments?format=xml", "")); w.Code != 400 || strings.Contains(w.Body.String(), "xml") {
+		t.Errorf("an unknown format: %d %s", w.Code, w.Body)
 	}
 }
 
