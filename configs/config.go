@@ -175,7 +175,7 @@ type Limits struct {
 	// RequestsPerSecond and Burst of one client, over all routes together.
 	RequestsPerSecond int `koanf:"requests_per_second"`
 	Burst             int `koanf:"burst"`
-	// FailedTokensPerMinute of one client id from one address; more are refused without a look.
+	// FailedTokensPerMinute of one client id from one address (of IPv6, one /64); more are refused without a look.
 	FailedTokensPerMinute int `koanf:"failed_tokens_per_minute"`
 }
 

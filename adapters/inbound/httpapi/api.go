@@ -66,7 +66,8 @@ type Options struct {
 	MaxBody int64
 	// ClientRate limits the requests of one OAuth client (5000 a second).
 	ClientRate Rate
-	// FailureRate limits failed token requests of one client id from one address (1 a second, 20 at once).
+	// FailureRate limits failed token requests of one client id from one address (1 a second, 20 at once). Here and below the
+	// addresses of an IPv6 /64 are one.
 	FailureRate Rate
 	// ReturnRate limits the payers who come back from a wallet through one address (20 a second, 200 at once): a carrier's
 	// whole network can stand behind one.

@@ -16,7 +16,7 @@ import (
 func (a *api) callback(c echo.Context) error {
 	r := c.Request()
 	x := httpkit.Of(r.Context())
-	if wait, ok := a.returns.Take(x.ClientIP(r)); !ok {
+	if wait, ok := a.returns.Take(x.Source(r)); !ok {
 		return &httpkit.RefusalError{
 			Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: wait,
 			Message: "Too many requests come from this address; try again in a moment.",

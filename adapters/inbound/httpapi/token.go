@@ -48,7 +48,7 @@ func (a *api) token(c echo.Context) error {
 		a.tokenProblem(c, *problem)
 		return nil
 	}
-	source := httpkit.Of(r.Context()).ClientIP(r)
+	source := httpkit.Of(r.Context()).Source(r)
 	tries, any := request.ClientID+" "+source, source
 	// Attempts are counted when they end, and a secret takes long to check: those that come at the same time wait here, so
 	// that each of them meets the limit as the ones before it left it.

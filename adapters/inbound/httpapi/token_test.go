@@ -244,6 +244,48 @@ func TestTokenGivenUp(t *testing.T) {
 	}
 }
 
+// TestSources shows which addresses share the limit of one.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t, func(o *httpapi.Options) {
+		o.FailureRate = httpapi.Rate{PerSecond: 0.001, Burst: 1}
+		o.ReturnRate = o.FailureRate
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	})
+	for _, s := range []struct {
+		what, from, forwarded string
+		limited               bool
+	}{
+		{"an address of a network", "[2001:db8:1:2::1]:1", "", false},
+		{"another address of it", "[2001:db8:1:2:ffff::2]:1", "", true},
+		{"one that a proxy names", "10.0.0.1:1", "2001:db8:1:2::3", true},
+		{"the network beside it", "[2001:db8:1:3::1]:1", "", false},
+		{"an address with a zone", "[fe80::1%eth0]:1", "", false},
+		{"another of that network", "[fe80::2%eth1]:1", "", true},
+		{"an IPv4 address", "192.0.2.1:1", "", false},
+		{"the same in IPv6", "[::ffff:192.0.2.1]:1", "", true},
+		{"the one beside it", "192.0.2.2:1", "", false},
+	} {
+		refused := http.StatusUnauthorized
+		returned := http.StatusNotFound
+		if s.limited {
+			refused, returned = http.StatusTooManyRequests, http.StatusTooManyRequests
+		}
+		r := httptest.NewRequest(http.MethodPost, "/oauth/v1/token", strings.NewReader("grant_type=client_credentials&client_id=till&client_secret=wrong"))
+		r.Header.Set("Content-Type", form)
+		back := httptest.NewRequest(http.MethodGet, httpapi.CallbackPrefix+"nobody", nil)
+		for r, want := range map[*http.Request]int{r: refused, back: returned} {
+			r.RemoteAddr = s.from
+			if s.forwarded != "" {
+				r.Header.Set("X-Forwarded-For", s.forwarded)
+			}
+			if got := p.do(r).Code; got != want {
+				t.Errorf("%s, %s: got %d, want %d", s.what, r.URL.Path, got, want)
+			}
+		}
+	}
+}
+
 // TestTrustedProxies shows whose X-Forwarded-For counts.
 func TestTrustedProxies(t *testing.T) {
 	t.Parallel()

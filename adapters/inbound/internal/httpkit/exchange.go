@@ -3,6 +3,7 @@ package httpkit
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/payrack/payrack/core/access"
@@ -67,12 +68,21 @@ func (x *Exchange) TraceID(ctx context.Context) string {
 	return x.traceID(ctx)
 }
 
-// ClientIP is the address that the request came from, for rate limits.
-func (x *Exchange) ClientIP(r *http.Request) string {
+// Source is where the request came from, for rate limits: an IPv4 address, or the /64 of an IPv6 address. Who has one
+// address of a /64 has all of them, and would have a limit of its own for each.
+func (x *Exchange) Source(r *http.Request) string {
 	if x.clientIP == nil {
 		return r.RemoteAddr
 	}
-	return x.clientIP(r)
+	said := x.clientIP(r)
+	address, err := netip.ParseAddr(said)
+	if err != nil {
+		return said
+	}
+	if address = address.Unmap(); address.Is4() {
+		return address.String()
+	}
+	return netip.PrefixFrom(address.WithZone(""), 64).Masked().String()
 }
 
 // Enter notes the route and tells it to the middleware around the handler by Request.Pattern.
