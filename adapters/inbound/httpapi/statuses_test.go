@@ -70,7 +70,29 @@ func statusesOf(doc *openapi3.T, method, path string) (statuses []string, ok boo
 	return statuses, true
 }
 
-// documented watches a plane: no test may see a status that the document does not name.
+// unnamed are the headers for clients that an answer has and the document does not name.
+func unnamed(doc *openapi3.T, method, path string, sent *sentStatus) []string {
+	item := doc.Paths.Value(path)
+	if item == nil || item.Operations()[method] == nil {
+		return nil
+	}
+	response := item.Operations()[method].Responses.Value(strconv.Itoa(sent.code))
+	if response == nil {
+		return nil
+	}
+	var names []string
+	for _, name := range []string{
+		"Payrack-Payment-Id", httpapi.NextCursorHeader, "Idempotent-Replayed", "Preference-Applied", "Location", "Retry-After",
+		"WWW-Authenticate", "Deprecation", "Link",
+	} {
+		if _, ok := response.Value.Headers[name]; !ok && sent.Header().Get(name) != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// documented watches a plane: no test may see a status, or a header for clients, that the document does not name.
 func documented(t *testing.T) func(http.Handler) http.Handler {
 	t.Helper()
 	doc, err := theDocument()
@@ -85,6 +107,9 @@ func documented(t *testing.T) func(http.Handler) http.Handler {
 			statuses, ok := statusesOf(doc, method, strings.ReplaceAll(path, ":id", "{id}"))
 			if ok && !slices.Contains(statuses, strconv.Itoa(sent.code)) {
 				t.Errorf("%s answered %d, which the document does not name", r.Pattern, sent.code)
+			}
+			for _, name := range unnamed(doc, method, strings.ReplaceAll(path, ":id", "{id}"), sent) {
+				t.Errorf("%s answered %d with the header %s, which the document does not name", r.Pattern, sent.code, name)
 			}
 		})
 	}
