@@ -54,7 +54,9 @@ func Require(p access.Principal, s access.Scope) error {
 
 var errTokenInURL = &RefusalError{
 	Status: http.StatusBadRequest, Code: "token_in_url",
-	Message: "An access token was sent outside the Authorization header, where logs see it. Revoke it and send the next one in the header.",
+	// Tokens are not recalled: they live an hour.
+	Message: "An access token was sent outside the Authorization header, where logs see it. It stays good until it expires: " +
+		"take it out of the logs, and send the next one in the header.",
 }
 
 // TokenInForm refuses a form body that carries an access token.
