@@ -106,6 +106,19 @@ func TestOrderOfSources(t *testing.T) {
 	}
 }
 
+// TestEmptySections: a section whose keys are all commented out, as one does with the example file, changes nothing.
+func TestEmptySections(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "payrack.yaml")
+	text := "http:\nadmin: {}\nplugins:\n  registry:\n  sandbox: {}\n  # dir: plugins\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := configs.Load(configs.Sources{File: file}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -38,6 +38,11 @@ func walk(all []key, prefix string, t reflect.Type) []key {
 	return all
 }
 
+// isSection reports whether a path names a part of the file that holds keys.
+func isSection(path string) bool {
+	return slices.ContainsFunc(leaves(), func(k key) bool { return strings.HasPrefix(k.path, path+".") })
+}
+
 // find returns the leaf that a path names; a path below an open map counts as the map.
 func find(path string) (key, bool) {
 	for _, k := range leaves() {

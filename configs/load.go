@@ -213,11 +213,16 @@ func fields(list string) []string {
 func check(l layer, problems *Errors) {
 	for _, path := range l.values.Keys() {
 		k, ok := find(path)
+		value := l.values.Get(path)
+		if !ok && isEmpty(value) && isSection(path) {
+			// All that stood in it is commented out: it changes nothing.
+			l.values.Delete(path)
+			continue
+		}
 		if !ok {
 			*problems = append(*problems, unknown(path, l.from(path)))
 			continue
 		}
-		value := l.values.Get(path)
 		if example := withUnit(k.kind); example != "" {
 			if _, text := value.(string); !text {
 				*problems = append(*problems, Problem{
@@ -241,6 +246,11 @@ func check(l layer, problems *Errors) {
 			l.values.Delete(path)
 		}
 	}
+}
+
+func isEmpty(value any) bool {
+	members, isMap := value.(map[string]any)
+	return value == nil || isMap && len(members) == 0
 }
 
 // withUnit shows how values of a kind that needs a unit are written, "" for other kinds.
