@@ -3,12 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/payrack/payrack/adapters/outbound/artifacts"
 	"github.com/payrack/payrack/configs"
 )
 
@@ -59,14 +60,13 @@ func (c *cli) configCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := loadConfig(cmd)
-			if err != nil {
+			mistakes, ok := errors.AsType[configs.Errors](err)
+			if err != nil && !ok {
 				return err
 			}
-			if _, err := openReports(loaded.Plugins); err != nil {
-				return err
-			}
-			if _, err := openArtifacts(loaded, slog.New(slog.DiscardHandler)); err != nil {
-				return err
+			// A file that cannot be used is told of beside the mistakes in the text, not after they are mended.
+			if mistakes = append(mistakes, unusableFiles(loaded)...); len(mistakes) > 0 {
+				return refusedf("%w", mistakes)
 			}
 			for _, w := range loaded.Warnings() {
 				_, _ = fmt.Fprintf(c.errOut, "warning: %s\n", w)
@@ -99,6 +99,41 @@ func (c *cli) configCommand() *cobra.Command {
 	configFlags(show)
 	group.AddCommand(check, show)
 	return group
+}
+
+// unusableFiles tells of every file that a configuration names and serve would not start with.
+func unusableFiles(c configs.Config) configs.Errors {
+	var all configs.Errors
+	for _, path := range c.Plugins.ReportKeys {
+		if path == "" {
+			continue // the configuration says so itself
+		}
+		if _, err := readPublicKey(path); err != nil {
+			all = append(all, configs.Problem{
+				Key: "plugins.report_keys", Wrong: err.Error(), Do: "name a file with an Ed25519 public key in PEM",
+			})
+		}
+	}
+	var wrong []error
+	for _, path := range c.Plugins.SigningKeys {
+		if path != "" {
+			_, err := artifacts.New(artifacts.Options{SigningKeys: []string{path}})
+			wrong = append(wrong, err)
+		}
+	}
+	_, err := artifacts.New(artifacts.Options{Registry: artifacts.Registry{PasswordFile: c.Plugins.Registry.PasswordFile}})
+	for _, err := range append(wrong, err) {
+		if err == nil {
+			continue
+		}
+		key, rest, _ := strings.Cut(err.Error(), ": ")
+		do := "name a file with a minisign public key"
+		if key == "plugins.registry.password_file" {
+			do = "name a file that only the platform's user may read"
+		}
+		all = append(all, configs.Problem{Key: key, Wrong: rest, Do: do})
+	}
+	return all
 }
 
 // needsSubcommand is the work of a command that only holds others.
