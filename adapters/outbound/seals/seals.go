@@ -55,7 +55,7 @@ func New(o Options) (*Keys, error) {
 		doc, err = keyfile.Read(path)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s: run `payrack init`, or restore the keys folder from the backup", path)
+		return nil, fmt.Errorf("there is no %s: restore the keys folder from the backup, or name the right one in keys.dir; only a new installation gets keys, from `payrack init`", path)
 	}
 	if err != nil {
 		return nil, err

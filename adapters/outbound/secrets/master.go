@@ -62,7 +62,7 @@ func loadMaster(dir string) (keyderivation.KeysetDeriver, error) {
 	path := filepath.Join(dir, masterFile)
 	doc, err := keyfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s: run `payrack init`, or restore the keys folder from the backup; stored credentials cannot be opened without it", path)
+		return nil, fmt.Errorf("there is no %s: restore the keys folder from the backup, or name the right one in keys.dir: stored credentials cannot be opened without it; only a new installation gets keys, from `payrack init`", path)
 	}
 	if err != nil {
 		return nil, err

@@ -130,7 +130,7 @@ func loadPepper(dir string) ([]byte, error) {
 	path := filepath.Join(dir, pepperFile)
 	doc, err := keyfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s: run `payrack init`, or restore the keys folder from the backup", path)
+		return nil, fmt.Errorf("there is no %s: restore the keys folder from the backup, or name the right one in keys.dir; only a new installation gets keys, from `payrack init`", path)
 	}
 	if err != nil {
 		return nil, err

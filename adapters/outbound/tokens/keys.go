@@ -96,7 +96,7 @@ func loadRing(dir string) (*keyRing, error) {
 	path := filepath.Join(dir, keyFile)
 	doc, err := keyfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s: run `payrack init`, or restore the keys folder from the backup", path)
+		return nil, fmt.Errorf("there is no %s: restore the keys folder from the backup, or name the right one in keys.dir; only a new installation gets keys, from `payrack init`", path)
 	}
 	if err != nil {
 		return nil, err
