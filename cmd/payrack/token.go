@@ -32,7 +32,8 @@ func (c *cli) tokenCommand() *cobra.Command {
 		Long: "Get an access token for a client (OAuth 2.0 client credentials): of --data's development start, or of\n" +
 			"--url with --client-id and the secret in PAYRACK_CLIENT_SECRET.\n" +
 			"With --admin it signs a token for the admin plane with the keys on this machine: of --data's development\n" +
-			"folder, or of the installation that --config names.",
+			"folder, or of the installation that --config names. Without either it is a development folder's here, if\n" +
+			"there is one, else those of an installation without a configuration file.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.admin {
@@ -114,7 +115,7 @@ func (c *cli) makeAdminToken(cmd *cobra.Command, o tokenOptions) error {
 		return usagef("--life is %s: choose between 1m and 720h", o.life)
 	}
 	conf, issuer := configs.Default(), devIssuer
-	if cmd.Flags().Changed("config") || o.data == "" && os.Getenv("PAYRACK_CONFIG") != "" {
+	if cmd.Flags().Changed("config") || o.data == "" && (os.Getenv("PAYRACK_CONFIG") != "" || !devKeysHere()) {
 		loaded, err := loadFrom(cmd, nil)
 		if err != nil {
 			return err
@@ -134,6 +135,13 @@ func (c *cli) makeAdminToken(cmd *cobra.Command, o tokenOptions) error {
 	t := table{}
 	t.add(token)
 	return c.print(tokenAnswer{token, "Bearer", int(o.life.Seconds()), "admin"}, t)
+}
+
+// devKeysHere reports whether a payrack dev left its keys in its usual folder. Where it did not, payrack init may have, with
+// no configuration but the defaults and the environment.
+func devKeysHere() bool {
+	_, err := os.Stat(filepath.Join(dataOrDefault(""), "keys"))
+	return err == nil
 }
 
 func dataOrDefault(dir string) string {
