@@ -101,6 +101,9 @@ func clientToken(ctx context.Context, o tokenOptions) (tokenAnswer, error) {
 		if err := json.Unmarshal(a.body, &refused); err != nil || refused.Error == "" {
 			return tokenAnswer{}, a.refusal()
 		}
+		if refused.Error == "invalid_scope" {
+			return tokenAnswer{}, refusedf("the client may not do that, it lacks the scope %s: make one that has it, with payrack client add --scope (invalid_scope)", o.scope)
+		}
 		return tokenAnswer{}, refusedf("the token was refused: %s (%s)", refused.Description, refused.Error)
 	}
 	var got tokenAnswer
