@@ -35,6 +35,7 @@ import (
 	"github.com/payrack/payrack/core/release"
 	"github.com/payrack/payrack/plugins/host"
 	"github.com/payrack/payrack/ports/inbound"
+	"github.com/payrack/payrack/ports/outbound"
 )
 
 // Wiring is what Wire needs beside the configuration.
@@ -128,6 +129,11 @@ func Wire(ctx context.Context, w Wiring) (_ *Platform, err error) {
 	}
 	if p.Keys, err = openKeys(w.Config, w.Issuer, w.Create, w.Log); err != nil {
 		return p, err
+	}
+	if !w.Create { // a payrack dev stores its credentials anew
+		if err := matchKeys(ctx, p.Store.Directory(), p.Keys.Secrets, w); err != nil {
+			return p, err
+		}
 	}
 
 	plugged, err := p.wireHost(w) //nolint:contextcheck // recording goes on for as long as the host
@@ -323,4 +329,30 @@ func openKeys(c configs.Config, issuer string, create bool, log *slog.Logger) (k
 		return keys{}, refusedf("open the keys: %w", err)
 	}
 	return keys{sealed, signer, journalKeys}, nil
+}
+
+// mostTried bounds the credential sets that matchKeys opens: one that opens shows that the keys belong to this database.
+const mostTried = 100
+
+// matchKeys refuses the keys of another installation, as a restore from two backups brings them together: the platform
+// would be ready and answer every payment with an internal error.
+func matchKeys(ctx context.Context, directory outbound.Directory, opener outbound.Secrets, w Wiring) error {
+	s, err := directory.Snapshot(ctx)
+	if err != nil {
+		return fmt.Errorf("read the directory: %w", err)
+	}
+	tried := 0
+	for _, c := range s.Credentials {
+		if tried == mostTried {
+			break
+		}
+		if _, err := opener.Open(ctx, c.Field(), c.Sealed); err == nil {
+			return nil
+		}
+		tried++
+	}
+	if tried == 0 {
+		return nil
+	}
+	return refusedf("the keys in %s do not open the stored credentials: they belong to another database; restore keys and database from the same backup, or name the right ones in keys.dir and database.url", w.Config.Keys.Dir)
 }
