@@ -171,15 +171,33 @@ func (p *Platform) activateFirst(ctx context.Context, r release.Release, reason 
 		if slices.ContainsFunc(all, func(s inbound.PluginStatus) bool { return s.Name == r.Name && begun(s.Channel) }) {
 			return nil
 		}
+		// Two that wait for each other's preparation while neither prepares the other's would both give up. So one order at
+		// a time: what another replica has ordered is prepared here first.
+		if slices.ContainsFunc(all, func(s inbound.PluginStatus) bool { return s.Channel.Phase == release.Preparing }) {
+			p.converge(ctx)
+			n = 0 // an order has an end of its own (plugins.prepare_for)
+			if !waited(ctx, giveWayOf) {
+				return ctx.Err()
+			}
+			continue
+		}
 		err = p.activate(ctx, r, reason)
 		if err == nil || n == giveWays || !isCode(err, "generation_moved") && !isCode(err, "wrong_phase") {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !waited(ctx, giveWayOf) {
 			return err
-		case <-time.After(giveWayOf):
 		}
+	}
+}
+
+// waited reports whether the time went by before the context ended.
+func waited(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
