@@ -88,6 +88,9 @@ func (p pluginStatus) rows(t *table) {
 	if why == "" && p.Channel.Phase != "idle" {
 		why = p.Channel.Reason
 	}
+	if refused := p.refused(); len(p.Instances) == 0 && refused != "" {
+		why = refused // "activate a release" would not help: one is chosen, and cannot be started
+	}
 	weight := "-"
 	if p.Channel.Phase == "canary" {
 		weight = fmt.Sprintf("%d%%", p.Channel.Weight)
@@ -103,6 +106,21 @@ func (p pluginStatus) rows(t *table) {
 		t.add(p.Name, i.Version, p.Channel.role(i.Version), p.Channel.Phase, weight, generation, replicas, i.State, fmt.Sprint(i.PID),
 			fmt.Sprint(i.Inflight), i.StartedAt.Format(time.RFC3339), i.protected(), dash(why))
 	}
+}
+
+// refused is why a live replica cannot start the release that shall serve, and what helps.
+func (p pluginStatus) refused() string {
+	for _, r := range p.Replicas {
+		why := r.Refused[p.Channel.Stable]
+		switch {
+		case !r.Alive || why == "":
+		case strings.HasPrefix(why, "binary_missing"):
+			return why + "; install it again: payrack plugin install"
+		default:
+			return why + "; it is tried again about once a minute, or activate another release"
+		}
+	}
+	return ""
 }
 
 // inStep counts the live replicas that have applied the channel's generation, of all live ones.
