@@ -143,6 +143,9 @@ func removeFile(path string) error {
 // the id of the process that has it, and stays: removing it would let two processes lock two files of one name.
 func lockFile(path, what string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the folder
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, refusedf("user %d may not use %s: run payrack as the user that owns it, or give the file and its folder to this one (chown)", os.Getuid(), what)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", what, err)
 	}

@@ -13,6 +13,9 @@ import (
 // Read reads a file that only its owner may read.
 func Read(path string) ([]byte, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("user %d may not read %s: run payrack as the user that owns the keys folder, or give it to this one (chown -R)", os.Getuid(), path)
+	}
 	if err != nil {
 		return nil, err //nolint:wrapcheck // callers tell a missing file from others
 	}
