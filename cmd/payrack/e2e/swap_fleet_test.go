@@ -106,6 +106,7 @@ func TestFleetSwaps(t *testing.T) {
 // TestThreeStartTogether starts three processes at once on a new installation, with the same folder of plugins: one activates
 // what it sees first, and none of them fails or serves less than the others. Several times: two of them must not get ahead of
 // each other and wait for each other, which happens about every other time if nothing keeps them from it.
+//
 //nolint:tparallel,paralleltest // one round after the other: nine processes at once would wait for the machine
 func TestThreeStartTogether(t *testing.T) {
 	t.Parallel()
