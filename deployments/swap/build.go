@@ -102,29 +102,13 @@ func (b build) changed(root string) (map[string]string, error) {
 
 // make compiles the provider with the bug, as a release of a version.
 func (b build) make(ctx context.Context, s settings, version, out string) error {
-	files, err := b.changed(s.root)
-	if err != nil {
-		return err
-	}
 	dir, err := os.MkdirTemp("", "payrack-build-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	replace := map[string]string{}
-	for path, text := range files {
-		changed := filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
-		if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
-			return err
-		}
-		replace[path] = changed
-	}
-	list, err := json.Marshal(map[string]map[string]string{"Replace": replace})
+	overlay, err := b.overlay(s.root, dir)
 	if err != nil {
-		return err
-	}
-	overlay := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(overlay, list, 0o600); err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, s.goTool, "build", "-trimpath", "-buildvcs=false", "-overlay", overlay, //nolint:gosec // the Go tool that the operator chose
@@ -136,4 +120,26 @@ func (b build) make(ctx context.Context, s settings, version, out string) error 
 		return fmt.Errorf("%s does not compile: %w\n%s", b.name, err, text)
 	}
 	return nil
+}
+
+// overlay writes the changed files into a folder, and what tells the compiler of them.
+func (b build) overlay(root, dir string) (string, error) {
+	files, err := b.changed(root)
+	if err != nil {
+		return "", err
+	}
+	replace := map[string]string{}
+	for path, text := range files {
+		changed := filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
+		if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+		replace[path] = changed
+	}
+	list, err := json.Marshal(map[string]map[string]string{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, list, 0o600)
 }

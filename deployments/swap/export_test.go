@@ -1,6 +1,11 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"time"
 
 	"github.com/payrack/payrack/deployments/chaos/record"
@@ -20,11 +25,34 @@ func ReadBuilds(folder, root string) ([]Build, []error) {
 	var bad []error
 	for _, b := range all {
 		builds = append(builds, Build{b.name, b.bug, b.code})
-		if _, err := b.changed(root); err != nil {
+		if err := b.compiles(root); err != nil {
 			bad = append(bad, err)
 		}
 	}
 	return builds, bad
+}
+
+// compiles plants the bug into the provider's package, without linking a program.
+func (b build) compiles(root string) error {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "payrack-build-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	overlay, err := b.overlay(root, dir)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-overlay", overlay, "./plugins/providers/"+provider)
+	cmd.Dir = root
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s does not compile: %w\n%s", b.name, err, text)
+	}
+	return nil
 }
 
 // Run is a run that went well, with room for what a test spoils.

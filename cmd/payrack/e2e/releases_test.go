@@ -22,8 +22,8 @@ type bug struct{ file, old, new string }
 var (
 	// crashes ends the process between the provider's answer and the platform's.
 	crashes = bug{
-		"pay.go", "\treturn payOutcome(r, e)\n}\n\n// payOutcome",
-		"\tended := make(chan struct{})\n\tgo func() { panic(\"a release that crashes\") }()\n\t<-ended\n\treturn payOutcome(r, e)\n}\n\n// payOutcome",
+		"pay.go", "\treturn payOutcome(r, e)\n}\n\n// began",
+		"\tended := make(chan struct{})\n\tgo func() { panic(\"a release that crashes\") }()\n\t<-ended\n\treturn payOutcome(r, e)\n}\n\n// began",
 	}
 	// overcharges reads a hundred times what was paid.
 	overcharges = bug{"money.go", "\treturn &total, nil\n", "\ttotal.Units *= 100\n\treturn &total, nil\n"}
