@@ -1,8 +1,10 @@
 package linepay_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -249,10 +251,7 @@ func TestPayWithoutAnAnswer(t *testing.T) {
 	})
 	t.Run("nobody there", func(t *testing.T) {
 		t.Parallel()
-		g := newGateway(t, nil)
-		p := open(t, g.URL, nil)
-		g.Close()
-		f := p.Pay(t.Context(), payRequest(t, "v4", `{}`)).Failure()
+		f := open(t, "http://"+nobody(t), nil).Pay(t.Context(), payRequest(t, "v4", `{}`)).Failure()
 		if f == nil || f.Effect != provider.EffectNone || f.Reason != provider.ReasonUnavailable {
 			t.Errorf("got %+v", f)
 		}
@@ -267,6 +266,28 @@ func TestPayWithoutAnAnswer(t *testing.T) {
 			t.Errorf("got %+v after %d requests", f, len(g.requests()))
 		}
 	})
+}
+
+// nobody is an address where nobody listens, now or later: one that was given up is soon another test's.
+func nobody(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound, ok := at.(*syscall.SockaddrInet4)
+	if !ok {
+		t.Fatalf("bound to %T", at)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", bound.Port)
 }
 
 func TestAmounts(t *testing.T) {
