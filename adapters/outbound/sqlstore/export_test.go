@@ -91,17 +91,18 @@ func (h Handed) Finish() { h.r.finish(outbound.Committed{}, nil, 1) }
 // Err is how the request ended.
 func (h Handed) Err() error { return h.r.err }
 
-// CommitGroup commits changes as one group of the PostgreSQL writer. It fails if one was not committed.
-func CommitGroup(ctx context.Context, s *Store, changes []outbound.Change) error {
+// CommitGroup commits changes as one group of the PostgreSQL writer. It fails if one was not committed, and returns with
+// how many that one ended.
+func CommitGroup(ctx context.Context, s *Store, changes []outbound.Change) (batch int, err error) {
 	w, ok := s.writer.(*postgresWriter)
 	if !ok {
-		return errors.New("not PostgreSQL")
+		return 0, errors.New("not PostgreSQL")
 	}
 	var group []*request
 	for _, c := range changes {
 		checked, err := newChange(c)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		group = append(group, newRequest(checked, nil))
 	}
@@ -109,10 +110,10 @@ func CommitGroup(ctx context.Context, s *Store, changes []outbound.Change) error
 	for _, r := range group {
 		<-r.done
 		if r.err != nil || r.committed.Loss != outbound.NoLoss {
-			return fmt.Errorf("%+v: %w", r.committed, r.err)
+			return r.batch, fmt.Errorf("%+v: %w", r.committed, r.err)
 		}
 	}
-	return nil
+	return len(group), nil
 }
 
 // DueSQL are the statements that find what is due, the first page and a later one.

@@ -19,7 +19,8 @@ func ownServer(t *testing.T) server {
 	t.Helper()
 	postgresServer(t) // the others are skipped, too, where nobody asked for PostgreSQL
 	installed, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if _, missing := exec.LookPath("initdb"); err != nil || len(installed) == 0 && missing != nil {
+	_, missing := exec.LookPath("initdb")
+	if required := os.Getenv("PAYRACK_REQUIRE_POSTGRES") != ""; err != nil || len(installed) == 0 && missing != nil && !required {
 		t.Skip("there are no programs of a PostgreSQL server here, only one that runs elsewhere")
 	}
 	dir, err := os.MkdirTemp("", "payrack-own-server-") //nolint:usetesting // the server's own user cannot look into t.TempDir

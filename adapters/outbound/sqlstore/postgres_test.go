@@ -142,7 +142,7 @@ func TestGroupWithoutAnswer(t *testing.T) {
 				changes[i] = newPayment(t)
 			}
 			p.order(c)
-			if err := sqlstore.CommitGroup(t.Context(), s, changes); err != nil {
+			if _, err := sqlstore.CommitGroup(t.Context(), s, changes); err != nil {
 				t.Fatal(err)
 			}
 			if p.done() != 1 {

@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/payrack/payrack/adapters/outbound/sqlstore"
 	"github.com/payrack/payrack/core/fault"
@@ -14,8 +13,9 @@ import (
 // that nothing was stored, not one after another.
 func TestFileHeldByAnotherProgram(t *testing.T) {
 	t.Parallel()
+	var seen spans
 	path := filepath.Join(t.TempDir(), "payrack.db")
-	s := opened(t, sqlstore.Options{URL: path})
+	s := opened(t, sqlstore.Options{URL: path, Trace: seen.trace})
 	won(t, s.Ledger(), newPayment(t))
 	conn, err := rawSQLite(t, path).Conn(t.Context())
 	if err != nil {
@@ -25,25 +25,27 @@ func TestFileHeldByAnotherProgram(t *testing.T) {
 	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
+	giveBack := sqlstore.Borrow(s)
+	const waits = 5
 	var wg sync.WaitGroup
-	commit := func() {
-		if _, err := s.Ledger().Commit(t.Context(), newPayment(t)); fault.CodeOf(err) != "store_unavailable" {
-			t.Errorf("Commit: %v, want store_unavailable", err)
-		}
+	for range waits {
+		wg.Go(func() {
+			if _, err := s.Ledger().Commit(t.Context(), newPayment(t)); fault.CodeOf(err) != "store_unavailable" {
+				t.Errorf("Commit: %v, want store_unavailable", err)
+			}
+		})
 	}
-	wg.Go(commit)
-	for sqlstore.Waiting(s) < 4 { // behind the first one, which has the writer's place
-		before := sqlstore.Waiting(s)
-		wg.Go(commit)
-		for i := 0; i < 100 && sqlstore.Waiting(s) == before; i++ {
-			time.Sleep(time.Millisecond)
-		}
-	}
+	waiting(s, waits)
+	giveBack()
 	wg.Wait()
-	// The first waits as long as SQLite does, 5 s, and then the others do.
-	if took := time.Since(began); took > 18*time.Second {
-		t.Errorf("it took %s", took)
+	together := 0
+	for _, e := range seen.named("ledger.commit") {
+		if e.Err != nil && e.Batch == waits {
+			together++
+		}
+	}
+	if together != waits {
+		t.Errorf("%d of %d were refused together", together, waits)
 	}
 	if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
