@@ -140,36 +140,15 @@ func TestAtATillUnknownIsReversed(t *testing.T) {
 	})
 }
 
+// A charge that comes late is given back against every promise of the provider. Its record may name no amount, as one of a
+// merchant who accepts discounts, and it may hold the money instead of taking it. It is a charge all the same.
 func TestALateChargeAfterNotChargedIsGivenBack(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := resolving(t)
-		w.policy(company.Hold)
-		var sent outbound.Instruction
-		w.till.answers = func(ctx context.Context, i outbound.Instruction) outbound.Answer {
-			if i.Kind == payment.KindPay {
-				sent = i
-				return outbound.Answer{}
-			}
-			return w.till.bank.do(ctx, i)
-		}
-		must(t)(w.Payments().Pay(t.Context(), w.order("D")))
-		time.Sleep(5 * time.Minute)
-		if r := w.record(t.Context(), "D"); r.Payment.Failure != payment.NotCharged {
-			t.Fatalf("%s", r.Payment.State)
-		}
-		w.till.bank.do(t.Context(), sent) // against every promise of the provider
-		time.Sleep(3 * time.Hour)
-		if r := w.record(t.Context(), "D"); r.Payment.State != payment.Reversed || w.till.bank.net("D") != 0 {
-			t.Errorf("%s, %d kept", r.Payment.State, w.till.bank.net("D"))
-		}
-	})
-}
-
-// The record of a late charge may name no amount, as iPASS's of a merchant who accepts discounts. It is a charge all the same.
-func TestALateChargeWithoutAnAmountIsGivenBack(t *testing.T) {
-	t.Parallel()
-	for name, hold := range map[string]bool{"taken": false, "held": true} {
+	for name, late := range map[string]struct{ hold, nameless bool }{
+		"taken":                    {},
+		"taken, without an amount": {nameless: true},
+		"held, without an amount":  {hold: true, nameless: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -185,19 +164,19 @@ func TestALateChargeWithoutAnAmountIsGivenBack(t *testing.T) {
 				}
 				w.till.finds = func(q outbound.Question) outbound.Findings {
 					f := w.till.bank.find(q)
-					if q.About == payment.KindPay {
+					if late.nameless && q.About == payment.KindPay {
 						f.Evidence.Authorized, f.Evidence.Captured = money.Amount{}, money.Amount{}
 					}
 					return f
 				}
 				c := w.order("D")
-				c.Request = mustJSON(t, map[string]any{"order": "D", "amount": 100, "req": "d-req", "hold": hold})
+				c.Request = mustJSON(t, map[string]any{"order": "D", "amount": 100, "req": "d-req", "hold": late.hold})
 				must(t)(w.Payments().Pay(t.Context(), c))
 				time.Sleep(5 * time.Minute)
 				if r := w.record(t.Context(), "D"); r.Payment.Failure != payment.NotCharged {
 					t.Fatalf("%s", r.Payment.State)
 				}
-				w.till.bank.do(t.Context(), sent) // against every promise of the provider
+				w.till.bank.do(t.Context(), sent)
 				time.Sleep(3 * time.Hour)
 				if r := w.record(t.Context(), "D"); r.Payment.State != payment.Reversed || w.till.bank.net("D") != 0 {
 					t.Errorf("%s, %d kept", r.Payment.State, w.till.bank.net("D"))
