@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,12 +80,16 @@ func TestCallsThatGoOnAreTold(t *testing.T) {
 	})
 	activate(t, h, role{Version: "1.0.0"}, "")
 	l := acquire(t, h)
-	for _, order := range []string{"sleep:60s", "sleep:60s", "goes-on:20s", "goes-on:20s", "goes-on:20s"} {
-		a := l.Pay(withTime(t, 200*time.Millisecond), payment(order))
-		if a.Outcome() != provider.OutcomeUnknown || a.Failure().Reason != provider.ReasonTimeout {
-			t.Errorf("%s: outcome %v, %+v", order, a.Outcome(), a.Failure())
-		}
+	var wg sync.WaitGroup
+	for _, order := range []string{"sleep:60s", "sleep:60s", "goes-on:30s", "goes-on:30s", "goes-on:30s"} {
+		wg.Go(func() { // long enough that each reaches the plugin before its time is over
+			a := l.Pay(withTime(t, 2*time.Second), payment(order))
+			if a.Outcome() != provider.OutcomeUnknown || a.Failure().Reason != provider.ReasonTimeout {
+				t.Errorf("%s: outcome %v, %+v", order, a.Outcome(), a.Failure())
+			}
+		})
 	}
+	wg.Wait()
 	told := func() (calls int64) {
 		facts.mu.Lock()
 		defer facts.mu.Unlock()
