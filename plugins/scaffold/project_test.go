@@ -1,10 +1,12 @@
 package scaffold_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,16 +53,34 @@ func TestProjectsBuildAndPass(t *testing.T) {
 			if err := scaffold.Write(dir, files); err != nil {
 				t.Fatal(err)
 			}
-			sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			resolve(t, dir, root)
 			run(t, dir, "go", "vet", "./...")
 			run(t, dir, "go", "test", "-skip", "TestConformance", "./...")
 		})
+	}
+}
+
+// resolve writes down which modules a project stands on, as `go mod tidy` would with the net: those of the SDK. Without the list
+// the go command asks for versions that the SDK's own build never needed, and a fresh machine does not have them.
+func resolve(t *testing.T, dir, sdk string) {
+	t.Helper()
+	read := func(folder, name string) []byte {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	_, required, found := bytes.Cut(read(sdk, "go.mod"), []byte("\nrequire "))
+	if !found {
+		t.Fatal("go.mod of the SDK requires nothing")
+	}
+	for name, text := range map[string][]byte{
+		"go.mod": slices.Concat(read(dir, "go.mod"), []byte("\nrequire "), required), "go.sum": read(sdk, "go.sum"),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -61,7 +61,6 @@ func TestKillPlugin(t *testing.T) {
 			}
 			body, next := p.linePay("KILL-1"), p.linePay("NEXT-1")
 
-			between.drop()
 			between.hold(c.up, c.down)
 			told := make(chan answer, 1)
 			go func() {
