@@ -174,10 +174,14 @@ func (a answer) refusal() error {
 	case http.StatusForbidden:
 		text += "\n  the token lacks a scope for this"
 	}
-	if a.status >= http.StatusInternalServerError {
-		return a.end("failed: %s (%s, status %d, request %s)", text, p.Code, a.status, p.RequestID)
+	where := fmt.Sprintf("%s, status %d", p.Code, a.status)
+	if p.RequestID != "" {
+		where += ", request " + p.RequestID
 	}
-	return a.end("refused: %s (%s, status %d, request %s)", text, p.Code, a.status, p.RequestID)
+	if a.status >= http.StatusInternalServerError {
+		return a.end("failed: %s (%s)", text, where)
+	}
+	return a.end("refused: %s (%s)", text, where)
 }
 
 // end tells a breakdown of the platform from its no.

@@ -295,6 +295,7 @@ func TestAHoldThatPeopleDecidedOnLapses(t *testing.T) {
 		must(t)(w.Recovery().Review(t.Context(), inbound.ReviewPayment{
 			Payment: w.record(t.Context(), "H").Payment.ID, To: payment.Authorized, Actor: "a", Approver: "b", Evidence: "the provider's console",
 		}))
+		synctest.Wait() // nobody asks at this moment
 		w.till.finds = func(outbound.Question) outbound.Findings {
 			return outbound.Findings{Finding: payment.FindingEnded, Complete: true}
 		}

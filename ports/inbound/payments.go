@@ -186,6 +186,11 @@ type Recovery interface {
 	ResolveDue(ctx context.Context) (int, error)
 	// Seal signs what was written to the journal since the last seal. It returns the number of entries.
 	Seal(ctx context.Context) (int, error)
+	// Recheck asks the provider about one payment of any company now, as if it had been due, and returns how it stands
+	// then. A payment whose client was told "not paid" is asked about, too, however long ago that was: money that is there
+	// all the same is given back. fault.NotFound, fault.Conflict code credential_gone if the payment's own credentials are
+	// not kept any more, fault.Limited code busy.
+	Recheck(ctx context.Context, id payment.ID) (payment.Record, error)
 	// Review ends a payment that is in review, by two people. fault.Forbidden if they are one.
 	Review(ctx context.Context, c ReviewPayment) (payment.Record, error)
 }

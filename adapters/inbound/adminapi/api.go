@@ -130,6 +130,7 @@ func (a *api) routes(e *echo.Echo) {
 	a.auditRoutes(e)
 	a.add(e, http.MethodGet, prefix+"/payments", a.admin(a.payments))
 	a.add(e, http.MethodGet, prefix+"/payments/:id", a.admin(a.payment))
+	a.add(e, http.MethodPost, prefix+"/payments/:id/recheck", a.admin(a.recheck))
 	a.add(e, http.MethodPost, prefix+"/payments/:id/review", a.admin(a.review))
 	if a.Metrics != nil {
 		metrics := echo.WrapHandler(a.Metrics)

@@ -132,10 +132,26 @@ func (a *api) payment(c echo.Context, p access.Principal) error {
 // maxPage is the largest page of a list.
 const maxPage = 200
 
+// recheck answers POST /admin/v1/payments/{id}/recheck: the provider is asked now, and the answer is how the payment stands then.
+func (a *api) recheck(c echo.Context, _ access.Principal) error {
+	id := c.Param("id")
+	if !uuidText.MatchString(id) {
+		return noSuchPayment()
+	}
+	r, err := a.Recovery.Recheck(c.Request().Context(), payment.ID(id))
+	if err != nil {
+		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
+	}
+	httpkit.Of(c.Request().Context()).Payment = id
+	httpkit.WriteJSON(c.Response(), http.StatusOK, recordOf(r))
+	return nil
+}
+
 // payments answers GET /admin/v1/payments: those of one company, newest first.
 func (a *api) payments(c echo.Context, p access.Principal) error {
 	values, err := httpkit.ParseQuery(httpkit.Of(c.Request().Context()).Query(), httpkit.Parameter{Name: "company_id"},
 		httpkit.Parameter{Name: "state"}, httpkit.Parameter{Name: "order_number"}, httpkit.Parameter{Name: "type"},
+		httpkit.Parameter{Name: "created_from"}, httpkit.Parameter{Name: "created_to"},
 		httpkit.Parameter{Name: "cursor"}, httpkit.Parameter{Name: "limit"})
 	if err != nil {
 		return err //nolint:wrapcheck // a fault goes to the client as it is
@@ -148,6 +164,13 @@ func (a *api) payments(c echo.Context, p access.Principal) error {
 	}
 	if q.State != "" && !slices.Contains(payment.States(), q.State) {
 		return invalid("/state", "invalid_format", "state is one of the states of a payment, in capitals.")
+	}
+	for name, to := range map[string]*time.Time{"created_from": &q.CreatedFrom, "created_to": &q.CreatedTo} {
+		if text, given := values[name]; given {
+			if *to, err = time.Parse(time.RFC3339, text); err != nil {
+				return invalid("/"+name, "invalid_format", name+" is a time such as 2026-12-01T00:00:00Z.")
+			}
+		}
 	}
 	if text, given := values["limit"]; given {
 		q.Limit, err = strconv.Atoi(text)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -78,6 +79,18 @@ func (l *ledger) List(_ context.Context, p access.Principal, q inbound.RecordsQu
 	return page, nil
 }
 
+func (l *ledger) Recheck(_ context.Context, id payment.ID) (payment.Record, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.all {
+		if r := &l.all[i]; r.Payment.ID == id {
+			r.Payment.State = payment.Reversing
+			return *r, nil
+		}
+	}
+	return payment.Record{}, fault.New(fault.NotFound, "payment_not_found", "There is no such payment.")
+}
+
 func (l *ledger) Review(_ context.Context, c inbound.ReviewPayment) (payment.Record, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,13 +137,15 @@ func TestPayments(t *testing.T) {
 		t.Errorf("another company's: got %d %s", w.Code, w.Body)
 	}
 	for target, want := range map[string]string{
-		"/admin/v1/payments":                            "missing_field",
-		"/admin/v1/payments?company_id=acme&state=paid": "invalid_format",
-		"/admin/v1/payments?company_id=acme&limit=0":    "out_of_range",
-		"/admin/v1/payments?company_id=acme&limit=201":  "out_of_range",
-		"/admin/v1/payments?company_id=a&company_id=b":  "duplicate_parameter",
-		"/admin/v1/payments/x":                          "payment_not_found",
-		"/admin/v1/payments/" + paymentID[:35] + "f":    "payment_not_found",
+		"/admin/v1/payments":                                       "missing_field",
+		"/admin/v1/payments?company_id=acme&state=paid":            "invalid_format",
+		"/admin/v1/payments?company_id=acme&limit=0":               "out_of_range",
+		"/admin/v1/payments?company_id=acme&created_from=today":    "invalid_format",
+		"/admin/v1/payments?company_id=acme&created_to=2026-11-22": "invalid_format",
+		"/admin/v1/payments?company_id=acme&limit=201":             "out_of_range",
+		"/admin/v1/payments?company_id=a&company_id=b":             "duplicate_parameter",
+		"/admin/v1/payments/x":                                     "payment_not_found",
+		"/admin/v1/payments/" + paymentID[:35] + "f":               "payment_not_found",
 	} {
 		if w := p.ask("GET", target, "operator", ""); problemCode(t, w) != want {
 			t.Errorf("%s: got %d %s, want %s", target, w.Code, w.Body, want)
@@ -183,6 +198,37 @@ func TestReview(t *testing.T) {
 	}
 	if w := p.review(paymentID, "Bearer second", decision); w.Code != 409 || problemCode(t, w) != "not_allowed_in_state" {
 		t.Errorf("again: got %d %s", w.Code, w.Body)
+	}
+}
+
+func TestRecheck(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t, nil)
+	w := p.ask("POST", "/admin/v1/payments/"+otherID+"/recheck", "operator", "")
+	if w.Code != 200 || !strings.Contains(w.Body.String(), `"state":"REVERSING"`) || strings.Contains(w.Body.String(), "canary") {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	for _, id := range []string{"x", "0190a1b2-0000-7000-8000-0000000000ff"} {
+		if w := p.ask("POST", "/admin/v1/payments/"+id+"/recheck", "operator", ""); w.Code != 404 || problemCode(t, w) != "payment_not_found" {
+			t.Errorf("%s: got %d %s", id, w.Code, w.Body)
+		}
+	}
+	if w := p.ask("POST", "/admin/v1/payments/"+otherID+"/recheck", "till", ""); w.Code != 403 {
+		t.Errorf("a till: got %d %s", w.Code, w.Body)
+	}
+}
+
+// A report of a provider covers some days; so does the list that it is compared with.
+func TestPaymentsOfAPeriod(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t, nil)
+	w := p.ask("GET", "/admin/v1/payments?company_id=acme&created_from=2026-11-22T00:00:00%2B08:00&created_to=2026-11-23T00:00:00Z", "operator", "")
+	if w.Code != 200 || len(p.ledger.queries) != 1 {
+		t.Fatalf("got %d %s", w.Code, w.Body)
+	}
+	q := p.ledger.queries[0]
+	if !q.CreatedFrom.Equal(time.Date(2026, 11, 21, 16, 0, 0, 0, time.UTC)) || !q.CreatedTo.Equal(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("asked for %s to %s", q.CreatedFrom, q.CreatedTo)
 	}
 }
 

@@ -40,6 +40,10 @@ func (b *busy) ResolveDue(context.Context) (int, error) {
 
 func (b *busy) Seal(context.Context) (int, error) { b.sealed.Add(1); return 0, nil }
 
+func (b *busy) Recheck(context.Context, payment.ID) (payment.Record, error) {
+	return payment.Record{}, errors.New("nobody asks again here")
+}
+
 func (b *busy) Review(context.Context, inbound.ReviewPayment) (payment.Record, error) {
 	return payment.Record{}, errors.New("nobody reviews here")
 }

@@ -1,0 +1,203 @@
+package settlement
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/payrack/payrack/core/money"
+	"github.com/payrack/payrack/core/payment"
+)
+
+// Period is the time that a report covers: from From on, before To.
+type Period struct {
+	From, To time.Time
+	// Edge is how late a movement may stand in a report: what happened here within Edge of To may be in the next one.
+	Edge time.Duration
+}
+
+// settled reports whether what happened here at a time must be in the report.
+func (p Period) settled(t time.Time) bool { return !t.Before(p.From) && t.Before(p.To.Add(-p.Edge)) }
+
+// Match brings lines and payments together. The zero Match is not ready; New makes one.
+type Match struct {
+	period   Period
+	lines    []Line
+	byOrder  map[string][]int
+	byCharge map[string][]int
+	// taken are the lines that have found their payment.
+	taken    []bool
+	payments int
+	findings []Finding
+}
+
+// New takes the lines of a report.
+func New(period Period, lines []Line) *Match {
+	m := &Match{period: period, byOrder: map[string][]int{}, byCharge: map[string][]int{}}
+	seen := map[Line]int{}
+	for _, l := range lines {
+		key := l
+		key.Row = 0
+		if first, again := seen[key]; again && l.Kind == Charge && l.Transaction != "" {
+			m.find(Finding{Code: RowRepeated, Row: l.Row, OrderID: l.OrderID, Transaction: l.Transaction, There: m.lines[first].Amount})
+			continue
+		}
+		n := len(m.lines)
+		seen[key] = n
+		m.lines = append(m.lines, l)
+		for _, number := range OrderNumbers(l.OrderID) {
+			m.byOrder[number] = append(m.byOrder[number], n)
+		}
+		if l.Transaction != "" {
+			m.byCharge[l.Transaction] = append(m.byCharge[l.Transaction], n)
+		}
+	}
+	m.taken = make([]bool, len(m.lines))
+	return m
+}
+
+// Add compares a payment with its lines, and with their absence if the payment was made in the period. Each payment is
+// added once.
+func (m *Match) Add(p payment.Payment) {
+	m.payments++
+	var own []Line
+	for _, n := range m.candidates(p) {
+		if !m.taken[n] && m.lines[n].of(p) {
+			m.taken[n] = true
+			own = append(own, m.lines[n])
+		}
+	}
+	m.compare(p, own)
+}
+
+func (m *Match) candidates(p payment.Payment) []int {
+	all := slices.Clone(m.byOrder[p.OrderNumber])
+	if p.ProviderTransaction != "" {
+		all = append(all, m.byCharge[p.ProviderTransaction]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Left are the lines that have no payment so far: those of payments that were made before the period, and strangers.
+func (m *Match) Left() []Line {
+	var left []Line
+	for n, taken := range m.taken {
+		if !taken {
+			left = append(left, m.lines[n])
+		}
+	}
+	return left
+}
+
+// Report ends the comparison: a line that is still without a payment has none.
+func (m *Match) Report() Report {
+	r := Report{Lines: len(m.lines), Payments: m.payments, Findings: slices.Clone(m.findings)}
+	for _, l := range m.Left() {
+		r.Findings = append(r.Findings, Finding{Code: UnknownHere, Row: l.Row, OrderID: l.OrderID, Transaction: l.Transaction, There: l.Amount})
+	}
+	r.Matched = len(m.lines) - len(m.Left())
+	codes := Codes()
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(slices.Index(codes, a.Code), slices.Index(codes, b.Code)), cmp.Compare(a.Row, b.Row))
+	})
+	return r
+}
+
+// Report is how a comparison ended.
+type Report struct {
+	// Lines of the report without repeated rows, how many of them have a payment, and how many Payments were compared.
+	Lines    int
+	Matched  int
+	Payments int
+	// Findings are what does not agree, the gravest first.
+	Findings []Finding
+}
+
+func (m *Match) find(f Finding) { m.findings = append(m.findings, f) }
+
+// sums are what the lines of one payment moved.
+type sums struct {
+	charged, refunded money.Amount
+	charges           int
+	row               int
+	order, charge     string
+	foreign           bool
+}
+
+func add(p payment.Payment, lines []Line) sums {
+	s := sums{charged: money.Amount{Currency: p.Amount.Currency}, refunded: money.Amount{Currency: p.Amount.Currency}}
+	for i, l := range lines {
+		if i == 0 {
+			s.row, s.order, s.charge = l.Row, l.OrderID, l.Transaction
+		}
+		to := &s.refunded
+		if l.Kind == Charge {
+			to = &s.charged
+			s.charges++
+		}
+		sum, err := to.Add(l.Amount)
+		if err != nil { // another currency, or more than there is
+			s.foreign = true
+			continue
+		}
+		*to = sum
+	}
+	s.order, s.charge = cmp.Or(s.order, p.OrderNumber), cmp.Or(s.charge, p.ProviderTransaction)
+	return s
+}
+
+// compare holds a payment against what the report moved for it.
+func (m *Match) compare(p payment.Payment, lines []Line) {
+	s := add(p, lines)
+	amount := func(units int64) money.Amount { return money.Amount{Units: units, Currency: p.Amount.Currency} }
+	find := func(c Code, here, there money.Amount) {
+		m.find(Finding{Code: c, Row: s.row, Payment: p.ID, State: p.State, OrderID: s.order, Transaction: s.charge, Here: here, There: there})
+	}
+	switch {
+	case s.foreign:
+		find(AmountDiffers, amount(p.Captured), lines[0].Amount)
+		return
+	case s.charges > 1 && s.charged.Units-s.refunded.Units > p.Captured-p.Refunded:
+		find(ChargedTwice, amount(p.Captured), s.charged)
+		return
+	}
+	switch p.State.Promise() {
+	case payment.Paid:
+		m.paid(p, s, find)
+	case payment.NotPaid:
+		kept := s.charged.Units - s.refunded.Units
+		switch {
+		case kept <= 0:
+		case p.State == payment.Reversing:
+			find(OpenHere, amount(0), amount(kept))
+		case p.State == payment.Failed || p.UpdatedAt.Before(m.period.To.Add(-m.period.Edge)):
+			find(NotPaidHere, amount(0), amount(kept))
+		} // else it was given back in the last moments, which may stand in the next report
+	case payment.NothingPromised:
+		switch {
+		case s.charges == 0:
+		case p.State == payment.Authorized: // nobody here has captured it
+			find(AmountDiffers, amount(p.Captured), s.charged)
+		default:
+			find(OpenHere, amount(p.Captured), s.charged)
+		}
+	}
+}
+
+// paid compares a payment whose client was told "paid".
+func (m *Match) paid(p payment.Payment, s sums, find func(c Code, here, there money.Amount)) {
+	captured, refunded := money.Amount{Units: p.Captured, Currency: p.Amount.Currency}, money.Amount{Units: p.Refunded, Currency: p.Amount.Currency}
+	switch {
+	case s.charges == 0 && m.period.settled(p.CreatedAt):
+		find(MissingThere, captured, s.charged)
+	case s.charges > 0 && s.charged != captured:
+		find(AmountDiffers, captured, s.charged)
+	}
+	switch {
+	case s.refunded.Units > p.Refunded+p.RefundReserved:
+		find(RefundUnknownHere, refunded, s.refunded)
+	case s.refunded.Units < p.Refunded && s.charges > 0 && m.period.settled(p.CreatedAt) && m.period.settled(p.UpdatedAt):
+		find(RefundMissingThere, refunded, s.refunded)
+	}
+}
