@@ -26,7 +26,7 @@ TEST_FLAGS ?= -trimpath
 TEST_TIMEOUT ?= 15m
 FUZZTIME ?= 30s
 # Packages that only drive programs which are built without the race detector.
-NOT_RACED := -e /cmd/payrack/e2e$$ -e /plugins/scaffold
+NOT_RACED := -e /cmd/payrack/e2e$$ -e /plugins/scaffold -e /deployments/swap$$
 SEEDS ?= 20000
 FIRST ?= 1
 BENCH_FLAGS ?=

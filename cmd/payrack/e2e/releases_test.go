@@ -2,12 +2,15 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +36,13 @@ var (
 var releasesDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "payrack-releases-") })
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if n := runtime.GOMAXPROCS(0); flag.Lookup("test.parallel").Value.String() == strconv.Itoa(n) {
+		// These tests wait for other processes more than they compute, so twice as many as usual run at a time.
+		if err := flag.Set("test.parallel", strconv.Itoa(2*n)); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	if dir, err := releasesDir(); err == nil {
 		_ = os.RemoveAll(dir)
