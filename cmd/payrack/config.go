@@ -16,7 +16,7 @@ import (
 // programVariables have our prefix and are no configuration: they are read by commands and by tests.
 func programVariables() []string {
 	return []string{
-		"PAYRACK_CONFIG", "PAYRACK_DATA", "PAYRACK_ADMIN_URL", "PAYRACK_ADMIN_TOKEN", "PAYRACK_URL",
+		"PAYRACK_CONFIG", "PAYRACK_DATA", "PAYRACK_ADMIN_URL", "PAYRACK_ADMIN_TOKEN", "PAYRACK_APPROVAL_TOKEN", "PAYRACK_URL",
 		"PAYRACK_CLIENT_ID", "PAYRACK_CLIENT_SECRET", "PAYRACK_BIN", "PAYRACK_PLUGINS",
 		"PAYRACK_TEST_POSTGRES", "PAYRACK_REQUIRE_POSTGRES", "PAYRACK_POSTGRES_DIR",
 	}

@@ -29,7 +29,7 @@ type paymentView struct {
 func (c *cli) paymentCommand() *cobra.Command {
 	group := &cobra.Command{Use: "payment", Short: "Payments of a company, through the public plane", Args: cobra.ArbitraryArgs, RunE: needsSubcommand}
 	group.AddCommand(c.paymentCreateCommand(), c.paymentListCommand(), c.paymentShowCommand(), c.paymentExplainCommand(),
-		c.paymentRecheckCommand())
+		c.paymentRecheckCommand(), c.paymentReviewCommand())
 	for _, u := range followUps() {
 		group.AddCommand(c.followUpCommand(u))
 	}

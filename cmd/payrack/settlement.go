@@ -194,7 +194,7 @@ func (c *cli) printMatch(r settlement.Report, rechecked map[string]string) error
 	}
 	for _, code := range settlement.Codes() {
 		if n := countOf(r.Findings, code); n > 0 {
-			c.say("%s: %d. Next: %s", code, n, code.Next())
+			c.say("%s: %d. Next: %s", code, n, nextOf(code))
 		}
 	}
 	return &ended{exitFailure, errors.New("the report and the payments do not agree")}

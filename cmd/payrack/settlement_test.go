@@ -83,3 +83,12 @@ func TestPeriods(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryFindingSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	for _, code := range settlement.Codes() {
+		if nextOf(code) == "" {
+			t.Errorf("%s: nobody is told what to do", code)
+		}
+	}
+}

@@ -38,31 +38,6 @@ func Codes() []Code {
 	}
 }
 
-// Next says what to do about a finding.
-func (c Code) Next() string {
-	switch c {
-	case ChargedTwice:
-		return "look at both charges with the provider; give the one back that the platform does not name (provider_transaction_id)"
-	case NotPaidHere:
-		return "payrack payment recheck ID asks the provider again and gives back what it finds; --recheck does so for all of them"
-	case UnknownHere:
-		return "find out whose it is: another system's of the same account, another company's, or a payment that the database lost; the last has to be given back at the provider"
-	case AmountDiffers:
-		return "compare with payrack payment explain ID, then clarify it with the provider"
-	case RefundUnknownHere:
-		return "somebody gave money back at the provider itself; the payment's record does not know of it"
-	case RefundMissingThere:
-		return "look into the next report; if the refund is not there either, clarify it with the provider"
-	case MissingThere:
-		return "look into the next report; if the charge is not there either, clarify it with the provider before the goods are counted as paid"
-	case OpenHere:
-		return "payrack payment explain ID says what it waits for; one in REVIEW waits for two people"
-	case RowRepeated:
-		return "make sure that no report was given twice"
-	}
-	return ""
-}
-
 // Finding is one thing that does not agree.
 type Finding struct {
 	Code Code
