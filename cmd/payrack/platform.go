@@ -133,6 +133,9 @@ const (
 	pluginPatience = 2 * time.Second
 )
 
+// spansPatience bounds what a collector that does not answer costs a stop.
+const spansPatience = 5 * time.Second
+
 // Close stops what Wire opened, in the other direction: work in the background, plugins, database, and at last
 // the spans of all of them. It is safe to call twice.
 func (p *Platform) Close(ctx context.Context) error {
@@ -164,7 +167,7 @@ func (p *Platform) Close(ctx context.Context) error {
 		step("close the database", closePatience, func(context.Context) error { return p.Store.Close() })
 	}
 	if p.Telemetry != nil {
-		step("send the last spans", 5*time.Second, p.Telemetry.Shutdown)
+		step("send the last spans", spansPatience, p.Telemetry.Shutdown)
 	}
 	if p.ready.stopping.Load() {
 		p.log.InfoContext(ctx, "stopped", slog.Int64("took_ms", time.Since(began).Milliseconds()))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/payrack/payrack/adapters/inbound/adminapi"
 	"github.com/payrack/payrack/adapters/inbound/httpapi"
+	"github.com/payrack/payrack/adapters/telemetry"
 	"github.com/payrack/payrack/configs"
 	"github.com/payrack/payrack/core/release"
 	"github.com/payrack/payrack/plugins/host"
@@ -81,6 +82,20 @@ func (r *readiness) look(ctx context.Context) *httpapi.NotReadyError {
 	}
 	state.Causes = append(state.Causes, down...)
 	return state
+}
+
+// readiness is the same for the metrics.
+func (p *Platform) readiness(ctx context.Context) telemetry.Readiness {
+	state := p.ready.look(ctx)
+	now := telemetry.Readiness{Ready: state.Serving, Database: state.Err == nil, Providers: map[string]bool{}}
+	for _, s := range p.Host.Status() {
+		switch s.Phase {
+		case "disabled", "closed":
+		default:
+			now.Providers[s.Name] = s.Phase == "serving" || s.Phase == "restarting"
+		}
+	}
+	return now
 }
 
 // sortSlots counts the providers that take calls, or will in a moment, and names the others.

@@ -221,8 +221,12 @@ func (p *Platform) begin(ctx context.Context) error {
 			slog.Int("payments", left))
 	}
 	p.ready.watch(p)
-	if err := p.Telemetry.WatchInstances(p.instances); err != nil {
-		return fmt.Errorf("set up metrics: %w", err)
+	for _, err := range []error{
+		p.Telemetry.WatchInstances(p.instances), p.Telemetry.WatchReadiness(p.readiness), p.Telemetry.WatchUnsettled(p.unsettled),
+	} {
+		if err != nil {
+			return fmt.Errorf("set up metrics: %w", err)
+		}
 	}
 	return nil
 }
@@ -270,6 +274,19 @@ func (p *Platform) instances() map[string][]release.Instance {
 		}
 	}
 	return all
+}
+
+// unsettled is what recovery and people have to find out.
+func (p *Platform) unsettled(ctx context.Context) (map[payment.State]telemetry.Unsettled, error) {
+	rows, err := p.Store.Unsettled(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("count unsettled payments: %w", err)
+	}
+	all := map[payment.State]telemetry.Unsettled{}
+	for _, r := range rows {
+		all[r.State] = telemetry.Unsettled{Payments: r.Payments, Oldest: r.Oldest}
+	}
+	return all, nil
 }
 
 // prepareStore makes sure that the schema is this program's and that a confirmed payment is not forgotten.

@@ -116,6 +116,9 @@ func CommitGroup(ctx context.Context, s *Store, changes []outbound.Change) (batc
 	return len(group), nil
 }
 
+// UnsettledSQL counts what is unsettled.
+func UnsettledSQL(s *Store) string { return s.unsettledSQL() }
+
 // DueSQL are the statements that find what is due, the first page and a later one.
 func DueSQL(s *Store) []string {
 	l := &ledger{store: s}
