@@ -167,6 +167,59 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// A client that is switched off has no token any more: neither a new one nor those that it got before.
+func TestADisabledClientIsOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := w.otherLife("boot-2")
+	must(t)(nil, other.Directory().Reload(t.Context()))
+	request := inbound.TokenRequest{ClientID: w.client.ID, ClientSecret: w.secret}
+	token, err := w.Access().Token(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(when, code string, at *app.App) {
+		t.Helper()
+		if _, err := at.Access().Token(t.Context(), request); codeOf(err) != code {
+			t.Errorf("%s: a new token: %v, want %q", when, err, code)
+		}
+		if code == "invalid_client" {
+			code = "invalid_token"
+		}
+		if _, err := at.Access().Authenticate(t.Context(), token.AccessToken); codeOf(err) != code {
+			t.Errorf("%s: the token from before: %v, want %q", when, err, code)
+		}
+	}
+	expect("before", "", w.App)
+	off, err := w.Directory().SaveClient(t.Context(), inbound.SaveClient{ID: w.client.ID, Disabled: new(true)})
+	if err != nil || !off.Disabled || off.Name != "till" || off.SecretHash != "" {
+		t.Errorf("%+v, %v", off, err)
+	}
+	expect("switched off", "invalid_client", w.App)
+	// A replica that has not looked yet renames it, and does not switch it on.
+	expect("on another replica, before it looked", "", other)
+	if named, err := other.Directory().SaveClient(t.Context(), inbound.SaveClient{ID: w.client.ID, Name: new("leaked")}); err != nil || !named.Disabled || named.Name != "leaked" {
+		t.Errorf("%+v, %v", named, err)
+	}
+	expect("on another replica", "invalid_client", other)
+	must(t)(w.Directory().SaveClient(t.Context(), inbound.SaveClient{ID: w.client.ID, Disabled: new(false)}))
+	expect("switched on", "", w.App)
+	if _, err := w.Directory().SaveClient(t.Context(), inbound.SaveClient{ID: "cl_nobody", Disabled: new(true)}); fault.CodeOf(err) != "client_not_found" {
+		t.Errorf("%v", err)
+	}
+	if _, err := w.Directory().SaveClient(t.Context(), inbound.SaveClient{ID: w.client.ID, Name: new(" ")}); fault.CodeOf(err) != "missing_field" {
+		t.Errorf("%v", err)
+	}
+}
+
+// codeOf is the code of an error, empty without one.
+func codeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return fault.CodeOf(err)
+}
+
 func replaceAll(s, old, by string) string {
 	out := ""
 	for _, r := range s {

@@ -38,6 +38,9 @@ func (a registry) AddCompany(ctx context.Context, c inbound.AddCompany) (company
 
 // SaveCompany changes a company.
 func (a registry) SaveCompany(ctx context.Context, c inbound.SaveCompany) (company.Company, error) {
+	if err := a.Reload(ctx); err != nil {
+		return company.Company{}, err
+	}
 	now, ok := a.index.Load().Company(c.ID)
 	if !ok {
 		return company.Company{}, fault.New(fault.NotFound, "company_not_found", "there is no such company; add it first")
@@ -145,6 +148,32 @@ func (a registry) AddClient(ctx context.Context, c inbound.AddClient) (access.Cl
 	}
 	made.SecretHash = ""
 	return made, secret, a.Reload(ctx)
+}
+
+// SaveClient changes an OAuth client.
+func (a registry) SaveClient(ctx context.Context, c inbound.SaveClient) (access.Client, error) {
+	// What another replica has just changed stays changed: a new name must not switch a client on again.
+	if err := a.Reload(ctx); err != nil {
+		return access.Client{}, err
+	}
+	now, ok := a.index.Load().Client(c.ID)
+	if !ok {
+		return access.Client{}, fault.New(fault.NotFound, "client_not_found", "there is no such client; payrack client list shows those that there are")
+	}
+	if c.Name != nil {
+		if err := titled(*c.Name); err != nil {
+			return access.Client{}, err
+		}
+		now.Name = *c.Name
+	}
+	if c.Disabled != nil {
+		now.Disabled = *c.Disabled
+	}
+	if err := a.App.Options.Directory.SaveClient(ctx, now); err != nil {
+		return access.Client{}, err
+	}
+	now.SecretHash = ""
+	return now, a.Reload(ctx)
 }
 
 // Snapshot is the directory as this process sees it, without sealed parts and hashes.

@@ -46,12 +46,20 @@ type Directory interface {
 	// PutCredential checks the set against the payment type's schema (fault.Invalid with Fields), seals it
 	// and adds or rotates it.
 	PutCredential(ctx context.Context, c PutCredential) (credential.Credential, error)
-	// AddClient returns the client and its secret, which is shown this once.
-	AddClient(ctx context.Context, c AddClient) (access.Client, string, error)
+	Clients
 	// Snapshot is the directory as this process sees it, with sealed parts left out.
 	Snapshot(ctx context.Context) (directory.Snapshot, error)
 	// Reload reads the stored directory again if its generation moved.
 	Reload(ctx context.Context) error
+}
+
+// Clients manages OAuth clients, as a part of the directory.
+type Clients interface {
+	// AddClient returns the client and its secret, which is shown this once.
+	AddClient(ctx context.Context, c AddClient) (access.Client, string, error)
+	// SaveClient changes a client; members that are nil stay as they are. One that is disabled gets no token, and the tokens
+	// that it has end: at once here, elsewhere with the next Reload. fault.NotFound without the client.
+	SaveClient(ctx context.Context, c SaveClient) (access.Client, error)
 }
 
 // AddCompany adds a tenant. An empty ID gets one.
@@ -92,4 +100,11 @@ type AddClient struct {
 	Name         string
 	Scopes       []access.Scope
 	Environments []company.Environment
+}
+
+// SaveClient changes an OAuth client.
+type SaveClient struct {
+	ID       string
+	Name     *string
+	Disabled *bool
 }

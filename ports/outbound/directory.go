@@ -31,6 +31,14 @@ type Directory interface {
 	// environment (Revision one higher). Anything else is fault.Conflict.
 	PutCredential(ctx context.Context, c credential.Credential) error
 
+	Clients
+}
+
+// Clients keeps OAuth clients, as a part of the directory.
+type Clients interface {
 	// AddClient fails with fault.Conflict if the id is taken, fault.NotFound without the company.
 	AddClient(ctx context.Context, c access.Client) error
+
+	// SaveClient replaces name and Disabled of a client; fault.NotFound without it.
+	SaveClient(ctx context.Context, c access.Client) error
 }

@@ -126,6 +126,7 @@ func (a *api) routes(e *echo.Echo) {
 	a.add(e, http.MethodPost, prefix+"/credentials", a.admin(a.putCredential))
 	a.add(e, http.MethodGet, prefix+"/clients", a.admin(a.clients))
 	a.add(e, http.MethodPost, prefix+"/clients", a.admin(a.addClient))
+	a.add(e, http.MethodPatch, prefix+"/clients/:id", a.admin(a.saveClient))
 	a.webhookRoutes(e)
 	a.auditRoutes(e)
 	a.add(e, http.MethodGet, prefix+"/payments", a.admin(a.payments))

@@ -156,6 +156,22 @@ func (d *directoryStore) AddClient(ctx context.Context, c access.Client) error {
 	return nil
 }
 
+// SaveClient replaces what may change of an OAuth client.
+func (d *directoryStore) SaveClient(ctx context.Context, c access.Client) error {
+	if err := d.s.enter(ctx); err != nil {
+		return err
+	}
+	defer d.s.mu.Unlock()
+	kept, ok := d.s.clients[c.ID]
+	if !ok {
+		return notFound("client_not_found", "there is no such client")
+	}
+	kept.Name, kept.Disabled = c.Name, c.Disabled
+	d.s.clients[c.ID] = kept
+	d.s.generation++
+	return nil
+}
+
 // owned fails if the company, or the store unless it is OwnStore, does not exist.
 func (s *Store) owned(co company.ID, t company.StoreID) error {
 	_, ok := s.companies[co]

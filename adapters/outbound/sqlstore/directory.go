@@ -91,14 +91,7 @@ func (d *directoryStore) SaveCompany(ctx context.Context, c company.Company) err
 		result, err := db.NewUpdate().Model((*companyRow)(nil)).Set("name = ?", c.Name).
 			Set("suspended = ?", c.Suspended).Set("on_unknown = ?", string(c.OnUnknown)).
 			Where("id = ?", string(c.ID)).Exec(ctx)
-		if err != nil {
-			return err //nolint:wrapcheck // write makes the fault
-		}
-		n, err := result.RowsAffected()
-		if err == nil && n != 1 {
-			err = notFound("company_not_found", "there is no such company")
-		}
-		return err
+		return saved(result, err, "company_not_found", "there is no such company")
 	})
 }
 
@@ -118,6 +111,15 @@ func (d *directoryStore) AddClient(ctx context.Context, c access.Client) error {
 			return err
 		}
 		return added(ctx, db.NewInsert().Model(&row), "client_exists", "the client exists already")
+	})
+}
+
+// SaveClient replaces what may change of an OAuth client.
+func (d *directoryStore) SaveClient(ctx context.Context, c access.Client) error {
+	return d.write(ctx, "directory.save_client", "UPDATE client", func(ctx context.Context, db bun.IDB) error {
+		result, err := db.NewUpdate().Model((*clientRow)(nil)).Set("name = ?", c.Name).Set("disabled = ?", c.Disabled).
+			Where("id = ?", c.ID).Exec(ctx)
+		return saved(result, err, "client_not_found", "there is no such client")
 	})
 }
 
@@ -165,6 +167,18 @@ func (d *directoryStore) write(ctx context.Context, name, statement string, j jo
 		return j(ctx, db)
 	})
 	return writeFault(err)
+}
+
+// saved judges an update of one row; code and message say that there is none.
+func saved(result sql.Result, err error, code, message string) error {
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	if err == nil && n != 1 {
+		err = notFound(code, message)
+	}
+	return err
 }
 
 // added runs an insert of one row. A taken key is a conflict, a missing company or store is not found.

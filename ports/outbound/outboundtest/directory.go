@@ -22,6 +22,7 @@ func Directory(t *testing.T, open func(t *testing.T) outbound.Directory) {
 		"every write raises the generation, a failed one not": directoryCounts,
 		"an id is taken once":                                 directoryConflicts,
 		"a company is saved over itself":                      directorySaves,
+		"a client is switched off and on":                     directorySavesClients,
 		"nothing belongs to a company that does not exist":    directoryOwners,
 		"a credential set is replaced by the next revision":   directoryRotates,
 		"a credential set moves to no other place":            directoryPins,
@@ -165,6 +166,24 @@ func directorySaves(t *testing.T, d outbound.Directory) {
 	unknown.ID = "c3"
 	wantCode(t, d.AddCompany(ctx, unknown), fault.Internal, "ledger_refused")
 	wantGeneration(t, d, 6)
+}
+
+func directorySavesClients(t *testing.T, d outbound.Directory) {
+	t.Helper()
+	ctx := t.Context()
+	written(t, d.AddCompany(ctx, someCompany("c1")))
+	wantCode(t, d.SaveClient(ctx, someClient("client-1")), fault.NotFound, "client_not_found")
+	wantGeneration(t, d, 1)
+	written(t, d.AddClient(ctx, someClient("client-1")))
+	written(t, d.AddClient(ctx, someClient("client-2")))
+	for i, name := range []string{"櫃台一", "till"} {
+		// What a client is and may do, and its secret, stay.
+		written(t, d.SaveClient(ctx, access.Client{ID: "client-1", Company: "c2", Name: name, SecretHash: "other", Disabled: i == 0}))
+		want := someClient("client-1")
+		want.Name, want.Disabled = name, i == 0
+		same(t, readDirectory(t, d).Clients, []access.Client{want, someClient("client-2")})
+		wantGeneration(t, d, int64(i)+4)
+	}
 }
 
 func directoryConflicts(t *testing.T, d outbound.Directory) {
