@@ -94,10 +94,14 @@ type toggle struct {
 func (c *cli) resourceCommand(r resource) *cobra.Command {
 	group := r.group()
 	group.AddCommand(c.addCommand(r), c.listCommand(r))
+	c.addSwitches(group, r)
+	return group
+}
+
+func (c *cli) addSwitches(group *cobra.Command, r resource) {
 	for _, s := range r.switches {
 		group.AddCommand(c.switchCommand(r, s))
 	}
-	return group
 }
 
 func (r resource) group() *cobra.Command {

@@ -93,6 +93,9 @@ func (a registry) PutCredential(ctx context.Context, c inbound.PutCredential) (c
 	if err != nil {
 		return credential.Credential{}, err
 	}
+	if err := a.Reload(ctx); err != nil {
+		return credential.Credential{}, err
+	}
 	x := a.index.Load()
 	if _, ok := x.Company(c.Company); !ok {
 		return credential.Credential{}, fault.New(fault.NotFound, "company_not_found", "there is no such company; add it first")
@@ -110,6 +113,8 @@ func (a registry) PutCredential(ctx context.Context, c inbound.PutCredential) (c
 	key := directory.CredentialKey{Company: c.Company, Store: c.Store, Type: c.Type, Environment: c.Environment}
 	if old, ok := x.Credential(key); ok {
 		made.ID, made.Revision, made.CreatedAt = old.ID, old.Revision+1, old.CreatedAt
+		// New secrets do not switch a set on: whoever switched it off may have had another reason, and says when it is over.
+		made.Disabled = old.Disabled
 	}
 	if made.Sealed, err = a.Secrets.Seal(ctx, made.Field(), form.Set); err != nil {
 		return credential.Credential{}, err
@@ -119,6 +124,26 @@ func (a registry) PutCredential(ctx context.Context, c inbound.PutCredential) (c
 	}
 	made.Sealed = nil
 	return made, a.Reload(ctx)
+}
+
+// SaveCredential switches a credential set off and on.
+func (a registry) SaveCredential(ctx context.Context, c inbound.SaveCredential) (credential.Credential, error) {
+	if err := a.Reload(ctx); err != nil {
+		return credential.Credential{}, err
+	}
+	now, ok := a.index.Load().CredentialByID(c.ID)
+	if !ok {
+		return credential.Credential{}, fault.New(fault.NotFound, "credential_not_found",
+			"there is no such credential set; payrack credential list shows those that there are")
+	}
+	if c.Disabled != nil {
+		now.Disabled, now.UpdatedAt = *c.Disabled, a.Clock.Now()
+	}
+	if err := a.App.Options.Directory.SaveCredential(ctx, now); err != nil {
+		return credential.Credential{}, err
+	}
+	now.Sealed = nil
+	return now, a.Reload(ctx)
 }
 
 // AddClient adds an OAuth client and returns its secret, this once.

@@ -43,14 +43,23 @@ type Directory interface {
 	// SaveCompany changes a company; members that are nil stay as they are.
 	SaveCompany(ctx context.Context, c SaveCompany) (company.Company, error)
 	AddStore(ctx context.Context, c AddStore) (company.Store, error)
-	// PutCredential checks the set against the payment type's schema (fault.Invalid with Fields), seals it
-	// and adds or rotates it.
-	PutCredential(ctx context.Context, c PutCredential) (credential.Credential, error)
+	Credentials
 	Clients
 	// Snapshot is the directory as this process sees it, with sealed parts left out.
 	Snapshot(ctx context.Context) (directory.Snapshot, error)
 	// Reload reads the stored directory again if its generation moved.
 	Reload(ctx context.Context) error
+}
+
+// Credentials manages credential sets, as a part of the directory.
+type Credentials interface {
+	// PutCredential checks the set against the payment type's schema (fault.Invalid with Fields), seals it
+	// and adds or rotates it. A set that is switched off stays so.
+	PutCredential(ctx context.Context, c PutCredential) (credential.Credential, error)
+	// SaveCredential switches a set off and on; a member that is nil stays as it is. One that is off starts no payment, also
+	// not with the company's set in place of a store's; what was paid with it is asked about, given back and settled with it.
+	// fault.NotFound without the set.
+	SaveCredential(ctx context.Context, c SaveCredential) (credential.Credential, error)
 }
 
 // Clients manages OAuth clients, as a part of the directory.
@@ -92,6 +101,12 @@ type PutCredential struct {
 	Environment company.Environment
 	// Set is the JSON object that the payment type's credential schema describes.
 	Set json.RawMessage
+}
+
+// SaveCredential changes a credential set.
+type SaveCredential struct {
+	ID       credential.ID
+	Disabled *bool
 }
 
 // AddClient adds an OAuth client.

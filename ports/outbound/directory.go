@@ -27,11 +27,20 @@ type Directory interface {
 	// AddStore fails with fault.Conflict if the company has it already, fault.NotFound without the company.
 	AddStore(ctx context.Context, s company.Store) error
 
-	// PutCredential adds a set (Revision 1) or replaces the one with the same company, store, type and
-	// environment (Revision one higher). Anything else is fault.Conflict.
-	PutCredential(ctx context.Context, c credential.Credential) error
+	Credentials
 
 	Clients
+}
+
+// Credentials keeps credential sets, as a part of the directory.
+type Credentials interface {
+	// PutCredential adds a set (Revision 1) or replaces the one with the same company, store, type and
+	// environment (Revision one higher). Anything else is fault.Conflict, and so is a revision that would switch on a set
+	// that is Disabled: only SaveCredential does that.
+	PutCredential(ctx context.Context, c credential.Credential) error
+
+	// SaveCredential replaces Disabled and UpdatedAt of the current revision of a set; fault.NotFound without it.
+	SaveCredential(ctx context.Context, c credential.Credential) error
 }
 
 // Clients keeps OAuth clients, as a part of the directory.

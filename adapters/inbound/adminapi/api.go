@@ -124,6 +124,7 @@ func (a *api) routes(e *echo.Echo) {
 	a.add(e, http.MethodPost, prefix+"/stores", a.admin(a.addStore))
 	a.add(e, http.MethodGet, prefix+"/credentials", a.admin(a.credentials))
 	a.add(e, http.MethodPost, prefix+"/credentials", a.admin(a.putCredential))
+	a.add(e, http.MethodPatch, prefix+"/credentials/:id", a.admin(a.saveCredential))
 	a.add(e, http.MethodGet, prefix+"/clients", a.admin(a.clients))
 	a.add(e, http.MethodPost, prefix+"/clients", a.admin(a.addClient))
 	a.add(e, http.MethodPatch, prefix+"/clients/:id", a.admin(a.saveClient))

@@ -258,6 +258,28 @@ func (a *api) putCredential(c echo.Context, _ access.Principal) error {
 	return nil
 }
 
+// saveCredential switches a set off and on. Its secrets are replaced by putCredential, which leaves the switch as it is.
+func (a *api) saveCredential(c echo.Context, _ access.Principal) error {
+	var body struct {
+		Disabled *bool `json:"disabled"`
+	}
+	if err := read(c, []string{"disabled"}, &body); err != nil {
+		return err
+	}
+	if body.Disabled == nil {
+		return invalid("/disabled", "missing_field", "disabled is true or false.")
+	}
+	saved, err := a.Directory.SaveCredential(c.Request().Context(), inbound.SaveCredential{
+		ID: credential.ID(c.Param("id")), Disabled: body.Disabled,
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
+	}
+	changed(c, string(saved.ID))
+	httpkit.WriteJSON(c.Response(), http.StatusOK, credentialOf(saved))
+	return nil
+}
+
 func (a *api) addClient(c echo.Context, _ access.Principal) error {
 	var body struct {
 		CompanyID    string   `json:"company_id"`

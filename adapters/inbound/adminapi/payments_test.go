@@ -277,6 +277,34 @@ func TestSaveClient(t *testing.T) {
 	}
 }
 
+func TestSaveCredential(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t, nil)
+	p.ask("POST", "/admin/v1/credentials", "operator", `{"company_id":"acme","type":"DEMO_PAY","environment":"test","set":{"key":"canary"}}`)
+	for _, disabled := range []string{"true", "false"} {
+		w := p.ask("PATCH", "/admin/v1/credentials/cred-1", "operator", `{"disabled":`+disabled+`}`)
+		want := `{"id":"cred-1","company_id":"acme","store_id":"0","type":"DEMO_PAY","provider":"demo","environment":"test","account":"account-1","wire":"v9","revision":1,"disabled":` +
+			disabled + `,"created_at":"2026-11-22T02:00:00Z","updated_at":"2026-11-22T02:00:00Z"}`
+		if got := strings.TrimSpace(w.Body.String()); w.Code != 200 || got != want {
+			t.Errorf("%s: got %d %s", disabled, w.Code, got)
+		}
+	}
+	for body, want := range map[string]string{
+		`{}`: "missing_field", `{"disabled":"true"}`: "invalid_type", `{"disabled":null}`: "missing_field",
+		`{"set":{"key":"canary"}}`: "unknown_member", `{`: "malformed_json",
+	} {
+		if w := p.ask("PATCH", "/admin/v1/credentials/cred-1", "operator", body); w.Code != 400 || problemCode(t, w) != want {
+			t.Errorf("%s: got %d %s", body, w.Code, w.Body)
+		}
+	}
+	if w := p.ask("PATCH", "/admin/v1/credentials/nobody", "operator", `{"disabled":true}`); w.Code != 404 || problemCode(t, w) != "credential_not_found" {
+		t.Errorf("nobody: got %d %s", w.Code, w.Body)
+	}
+	if log := p.log.String(); !strings.Contains(log, `"client_id":"ops","subject":"cred-1"`) || strings.Contains(log, "canary") {
+		t.Errorf("log: %s", log)
+	}
+}
+
 func TestSaveCompany(t *testing.T) {
 	t.Parallel()
 	p := newPlane(t, nil)

@@ -131,10 +131,15 @@ func (d *directoryStore) PutCredential(ctx context.Context, c credential.Credent
 			return revisionMoved()
 		}
 		if c.Revision > 1 {
-			result, err := db.NewUpdate().Model((*credentialRow)(nil)).Set("is_current = ?", false).
+			before := db.NewUpdate().Model((*credentialRow)(nil)).Set("is_current = ?", false).
 				Where("is_current").Where("id = ?", string(c.ID)).Where("revision = ?", c.Revision-1).
 				Where("company_id = ?", string(c.Company)).Where("coalesce(store_id, '') = ?", string(c.Store)).
-				Where("type = ?", c.Type).Where("environment = ?", string(c.Environment)).Exec(ctx)
+				Where("type = ?", c.Type).Where("environment = ?", string(c.Environment))
+			if !c.Disabled {
+				// It may have been switched off a moment ago, by another replica: a rotation must not undo that.
+				before = before.Where("NOT disabled")
+			}
+			result, err := before.Exec(ctx)
 			if err != nil {
 				return err //nolint:wrapcheck // write makes the fault
 			}
@@ -145,6 +150,15 @@ func (d *directoryStore) PutCredential(ctx context.Context, c credential.Credent
 		row := newCredentialRow(c)
 		return added(ctx, db.NewInsert().Model(&row), "credential_moved",
 			"the credential set was changed meanwhile, or its id belongs to another one")
+	})
+}
+
+// SaveCredential switches the current revision of a set off and on.
+func (d *directoryStore) SaveCredential(ctx context.Context, c credential.Credential) error {
+	return d.write(ctx, "directory.save_credential", "UPDATE credential", func(ctx context.Context, db bun.IDB) error {
+		result, err := db.NewUpdate().Model((*credentialRow)(nil)).Set("disabled = ?", c.Disabled).
+			Set("updated_at = ?", c.UpdatedAt.UnixMicro()).Where("is_current").Where("id = ?", string(c.ID)).Exec(ctx)
+		return saved(result, err, "credential_not_found", "there is no such credential set")
 	})
 }
 

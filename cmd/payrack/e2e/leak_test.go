@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -66,4 +68,68 @@ func TestALeakedClientIsSwitchedOff(t *testing.T) {
 	if log := p.output.String(); strings.Count(log, p.ClientID) < 2 || !strings.Contains(log, "/admin/v1/clients/:id") {
 		t.Errorf("the log does not say who was switched off and on:\n%s", tail(log))
 	}
+}
+
+// The secret of a provider account leaked: its set is switched off. Nothing new is paid with it, not even by way of the
+// company's account; what was paid with it can be given back. New secrets do not switch it on without a word.
+func TestALeakedCredentialSetIsSwitchedOff(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir(), nil)
+	add := func(store string) string {
+		return p.cli(0, "", "credential", "add", "--company", p.CompanyID, "--store", store, "--type", "LINE_QRCODE_PAY", "--environment", "test",
+			"--set", p.setFile(), "--data", p.dir)
+	}
+	add("0")
+	paid := p.payment(0, "", p.createArgs("LEAK-1", "--store", p.StoreID)...)
+	var sets []struct {
+		ID          string `json:"id"`
+		Store       string `json:"store_id"`
+		Type        string `json:"type"`
+		Environment string `json:"environment"`
+		Disabled    bool   `json:"disabled"`
+	}
+	decode(t, []byte(p.cli(0, "", "credential", "list", "-o", "json", "--data", p.dir)), &sets)
+	var set string
+	for _, s := range sets {
+		if s.Type == "LINE_QRCODE_PAY" && s.Environment == "test" && s.Store == p.StoreID {
+			set = s.ID
+		}
+	}
+	if set == "" {
+		t.Fatalf("the store has no set of its own: %+v", sets)
+	}
+	p.cli(0, "", "credential", "disable", set, "--data", p.dir)
+	for _, order := range []string{"LEAK-2", "LEAK-3"} {
+		if a := p.post(linePayPath, p.linePay(order)); a.status != http.StatusBadRequest || a.member("code") != "config_missing" || len(p.ledger(order)) != 0 {
+			t.Errorf("%s with a set that is off: %s", order, a)
+		}
+		if order == "LEAK-3" {
+			break
+		}
+		out := add(p.StoreID)
+		if !strings.Contains(out, "switched off and stays so: payrack credential enable "+set) {
+			t.Errorf("a rotation did not say that the set is off: %s", out)
+		}
+	}
+	if got := p.payment(0, "", "refund", paid.ID, "--amount", "29"); got.State != "PARTIALLY_REFUNDED" {
+		t.Errorf("refund with a set that is off: %+v", got)
+	}
+	if log := p.output.String(); strings.Count(log, set) < 2 || !strings.Contains(log, "/admin/v1/credentials/:id") {
+		t.Errorf("the log does not say which set was switched off:\n%s", tail(log))
+	}
+	p.cli(0, "", "credential", "enable", set, "--data", p.dir)
+	if a := p.post(linePayPath, p.linePay("LEAK-4")); a.status != http.StatusOK || len(p.ledger("LEAK-4")) != 1 {
+		t.Errorf("after enable: %s", a)
+	}
+}
+
+// setFile is a file with the credential set of the store.
+func (p *platform) setFile() string {
+	p.t.Helper()
+	path := filepath.Join(p.t.TempDir(), "set.json")
+	set := encode(p.t, map[string]string{"channel_id": p.LinePay.ChannelID, "channel_secret": p.LinePay.ChannelSecret})
+	if err := os.WriteFile(path, set, 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	return path
 }

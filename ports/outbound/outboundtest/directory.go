@@ -23,6 +23,7 @@ func Directory(t *testing.T, open func(t *testing.T) outbound.Directory) {
 		"an id is taken once":                                 directoryConflicts,
 		"a company is saved over itself":                      directorySaves,
 		"a client is switched off and on":                     directorySavesClients,
+		"a credential set is switched off and on":             directorySavesCredentials,
 		"nothing belongs to a company that does not exist":    directoryOwners,
 		"a credential set is replaced by the next revision":   directoryRotates,
 		"a credential set moves to no other place":            directoryPins,
@@ -184,6 +185,48 @@ func directorySavesClients(t *testing.T, d outbound.Directory) {
 		same(t, readDirectory(t, d).Clients, []access.Client{want, someClient("client-2")})
 		wantGeneration(t, d, int64(i)+4)
 	}
+}
+
+func directorySavesCredentials(t *testing.T, d outbound.Directory) {
+	t.Helper()
+	ctx := t.Context()
+	written(t, d.AddCompany(ctx, someCompany("c1")))
+	wantCode(t, d.SaveCredential(ctx, someCredential(1)), fault.NotFound, "credential_not_found")
+	wantGeneration(t, d, 1)
+	first, other := someCredential(1), someCredential(1)
+	other.ID, other.Environment = "credential-2", company.Live
+	written(t, d.PutCredential(ctx, first))
+	written(t, d.PutCredential(ctx, other))
+	expect := func(want credential.Credential, generation int64) {
+		t.Helper()
+		for _, got := range readDirectory(t, d).Credentials {
+			if got.ID == want.ID {
+				same(t, got, want)
+			} else {
+				same(t, got, other)
+			}
+		}
+		wantGeneration(t, d, generation)
+	}
+	// What a set is stays: only the switch and the day of the change are replaced.
+	off := first
+	off.Disabled, off.UpdatedAt = true, epochStart().Add(10*time.Hour)
+	written(t, d.SaveCredential(ctx, credential.Credential{ID: off.ID, Company: "c2", Revision: 9, Account: "x", Disabled: true, UpdatedAt: off.UpdatedAt}))
+	expect(off, 4)
+
+	// A rotation that does not know of it switches nothing on.
+	wantKind(t, d.PutCredential(ctx, someCredential(2)), fault.Conflict)
+	expect(off, 4)
+	next := someCredential(2)
+	next.Disabled = true
+	written(t, d.PutCredential(ctx, next))
+	expect(next, 5)
+
+	next.Disabled, next.UpdatedAt = false, epochStart().Add(20*time.Hour)
+	written(t, d.SaveCredential(ctx, next))
+	expect(next, 6)
+	written(t, d.PutCredential(ctx, someCredential(3)))
+	expect(someCredential(3), 7)
 }
 
 func directoryConflicts(t *testing.T, d outbound.Directory) {
