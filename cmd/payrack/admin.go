@@ -224,6 +224,16 @@ func (c *cli) companyCommand() *cobra.Command {
 			}
 			return body, required([2]string{"name", name})
 		},
+		switches: []toggle{
+			{
+				use: "suspend", short: "Shut a company out: all its clients, with the tokens that they have", member: "suspended", value: true,
+				said: "its clients get no token and are refused from now on, on other replicas within directory.reload_interval; open payments are still settled",
+			},
+			{
+				use: "resume", short: "Let a suspended company in again", member: "suspended", value: false,
+				said: "its clients get tokens again, and those from before that have not expired work again",
+			},
+		},
 	})
 }
 

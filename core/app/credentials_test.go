@@ -212,6 +212,37 @@ func TestADisabledClientIsOut(t *testing.T) {
 	}
 }
 
+// A company that is suspended gets no token, and its tokens end; a wrong secret still hears nothing of it.
+func TestASuspendedCompanyIsOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	request := inbound.TokenRequest{ClientID: w.client.ID, ClientSecret: w.secret}
+	token, err := w.Access().Token(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	suspend := func(yes bool) {
+		t.Helper()
+		must(t)(w.Directory().SaveCompany(t.Context(), inbound.SaveCompany{ID: "co", Suspended: &yes}))
+	}
+	expect := func(code string) {
+		t.Helper()
+		if _, err := w.Access().Token(t.Context(), request); codeOf(err) != code {
+			t.Errorf("a new token: %v, want %q", err, code)
+		}
+		if _, err := w.Access().Authenticate(t.Context(), token.AccessToken); codeOf(err) != code {
+			t.Errorf("the token from before: %v, want %q", err, code)
+		}
+	}
+	suspend(true)
+	expect("company_suspended")
+	if _, err := w.Access().Token(t.Context(), inbound.TokenRequest{ClientID: w.client.ID, ClientSecret: "x"}); codeOf(err) != "invalid_client" {
+		t.Errorf("a wrong secret: %v", err)
+	}
+	suspend(false)
+	expect("")
+}
+
 // codeOf is the code of an error, empty without one.
 func codeOf(err error) string {
 	if err == nil {

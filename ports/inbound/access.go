@@ -13,8 +13,8 @@ import (
 
 // Access issues and checks tokens (OAuth 2.0 client credentials, RFC 6749 section 4.4).
 type Access interface {
-	// Token issues an access token. It fails with fault.Unauthenticated code invalid_client, or
-	// fault.Invalid code invalid_scope.
+	// Token issues an access token. It fails with fault.Unauthenticated code invalid_client, fault.Forbidden code
+	// company_suspended, or fault.Invalid code invalid_scope.
 	Token(ctx context.Context, r TokenRequest) (Token, error)
 	// Authenticate reads a bearer token: fault.Unauthenticated, or fault.Forbidden code company_suspended.
 	Authenticate(ctx context.Context, token string) (access.Principal, error)

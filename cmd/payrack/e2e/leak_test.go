@@ -123,6 +123,30 @@ func TestALeakedCredentialSetIsSwitchedOff(t *testing.T) {
 	}
 }
 
+// A whole company is shut out, in OAuth's words at the token endpoint, and let in again.
+func TestACompanyIsSuspended(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir(), nil)
+	if out := p.cli(0, "", "company", "suspend", p.CompanyID, "--data", p.dir); !strings.Contains(out, " true ") || !strings.Contains(out, "refused from now on") {
+		t.Errorf("suspend said %s", out)
+	}
+	if status, code := p.status(p.token); status != http.StatusForbidden || code != "company_suspended" {
+		t.Errorf("a token from before: %d %s", status, code)
+	}
+	if a := p.tokenFor(p.ClientID, p.ClientSecret); a.status != http.StatusBadRequest || a.member("error") != "unauthorized_client" {
+		t.Errorf("a new token: %s", a)
+	}
+	p.cli(3, "this company is suspended.*unauthorized_client", "payment", "list", "--data", p.dir)
+	p.cli(0, "", "company", "resume", p.CompanyID, "--data", p.dir)
+	if status, code := p.status(p.token); status != http.StatusOK {
+		t.Errorf("after resume: %d %s", status, code)
+	}
+	if a := p.tokenFor(p.ClientID, p.ClientSecret); a.status != http.StatusOK {
+		t.Errorf("a new token after resume: %s", a)
+	}
+	p.cli(3, "there is no such company", "company", "suspend", "nobody", "--data", p.dir)
+}
+
 // setFile is a file with the credential set of the store.
 func (p *platform) setFile() string {
 	p.t.Helper()
