@@ -241,6 +241,14 @@ func TestASuspendedCompanyIsOut(t *testing.T) {
 	}
 	suspend(false)
 	expect("")
+
+	// A replica that has not looked yet renames the company, and does not let it in again.
+	other := w.otherLife("boot-2")
+	must(t)(nil, other.Directory().Reload(t.Context()))
+	suspend(true)
+	if named, err := other.Directory().SaveCompany(t.Context(), inbound.SaveCompany{ID: "co", Name: new("Other name")}); err != nil || !named.Suspended {
+		t.Errorf("%+v, %v", named, err)
+	}
 }
 
 // codeOf is the code of an error, empty without one.
