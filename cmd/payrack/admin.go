@@ -79,12 +79,29 @@ type resource struct {
 	// flags adds the flags of add, and body makes the request of them.
 	flags func(*cobra.Command)
 	body  func(*cobra.Command) (map[string]any, error)
+	// switches are the commands that switch one of them off and on.
+	switches []toggle
+}
+
+// toggle is a command that sets one member of a thing. Said is what follows from it.
+type toggle struct {
+	use, short string
+	member     string
+	value      bool
+	said       string
 }
 
 func (c *cli) resourceCommand(r resource) *cobra.Command {
 	group := r.group()
 	group.AddCommand(c.addCommand(r), c.listCommand(r))
+	c.addSwitches(group, r)
 	return group
+}
+
+func (c *cli) addSwitches(group *cobra.Command, r resource) {
+	for _, s := range r.switches {
+		group.AddCommand(c.switchCommand(r, s))
+	}
 }
 
 func (r resource) group() *cobra.Command {
@@ -118,6 +135,31 @@ func (c *cli) addCommand(r resource) *cobra.Command {
 	r.flags(add)
 	at.add(add)
 	return add
+}
+
+func (c *cli) switchCommand(r resource, s toggle) *cobra.Command {
+	var at adminFlags
+	cmd := &cobra.Command{
+		Use: s.use + " ID", Short: s.short, Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			plane, err := at.plane()
+			if err != nil {
+				return err
+			}
+			var saved map[string]any
+			path := "/admin/v1/" + r.plural + "/" + url.PathEscape(args[0])
+			if err := plane.ask(cmd.Context(), http.MethodPatch, path, map[string]any{s.member: s.value}, &saved); err != nil {
+				return err
+			}
+			if err := c.show([]map[string]any{saved}, saved, r.columns); err != nil {
+				return err
+			}
+			c.say("%s", s.said)
+			return nil
+		},
+	}
+	at.add(cmd)
+	return cmd
 }
 
 func (c *cli) listCommand(r resource) *cobra.Command {
@@ -182,6 +224,16 @@ func (c *cli) companyCommand() *cobra.Command {
 			}
 			return body, required([2]string{"name", name})
 		},
+		switches: []toggle{
+			{
+				use: "suspend", short: "Shut a company out: all its clients, with the tokens that they have", member: "suspended", value: true,
+				said: "its clients get no token and are refused from now on, on other replicas within directory.reload_interval; open payments are still settled",
+			},
+			{
+				use: "resume", short: "Let a suspended company in again", member: "suspended", value: false,
+				said: "its clients get tokens again, and those from before that have not expired work again",
+			},
+		},
 	})
 }
 
@@ -213,7 +265,18 @@ func (c *cli) clientCommand() *cobra.Command {
 			{"name", "name"},
 			{"scopes", "scopes"},
 			{"environments", "environments"},
+			{"disabled", "disabled"},
 			{"created at", "created_at"},
+		},
+		switches: []toggle{
+			{
+				use: "disable", short: "Take a client's tokens away: those that it has and those that it would get", member: "disabled", value: true,
+				said: "it gets no token, and those that it has are refused from now on; on other replicas within directory.reload_interval",
+			},
+			{
+				use: "enable", short: "Let a client in again", member: "disabled", value: false,
+				said: "it gets tokens again, and those from before that have not expired work again",
+			},
 		},
 		flags: func(cmd *cobra.Command) {
 			cmd.Flags().StringVar(&company, "company", "", "company id")

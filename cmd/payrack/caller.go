@@ -168,10 +168,12 @@ func (a answer) refusal() error {
 			text += ", " + e.Detail
 		}
 	}
-	switch a.status {
-	case http.StatusUnauthorized:
+	switch {
+	case a.status == http.StatusUnauthorized:
 		text += "\n  get a token with payrack token; for the admin plane payrack token --admin, where the keys are"
-	case http.StatusForbidden:
+	case p.Code == "company_suspended":
+		text += "\n  payrack company resume lets it in again"
+	case a.status == http.StatusForbidden:
 		text += "\n  the token lacks a scope for this"
 	}
 	where := fmt.Sprintf("%s, status %d", p.Code, a.status)

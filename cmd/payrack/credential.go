@@ -30,11 +30,24 @@ func (c *cli) credentialCommand() *cobra.Command {
 			{"account", "account"},
 			{"wire", "wire"},
 			{"revision", "revision"},
+			{"disabled", "disabled"},
 			{"updated at", "updated_at"},
+			{"id", "id"},
+		},
+		switches: []toggle{
+			{
+				use: "disable", short: "Start no payment with a set any more, as long as it is switched off", member: "disabled", value: true,
+				said: "new payments with it are refused, and not taken to another account; what was paid with it is still asked about and refunded",
+			},
+			{
+				use: "enable", short: "Start payments with a set again", member: "disabled", value: false,
+				said: "new payments are made with it again",
+			},
 		},
 	}
 	group := r.group()
 	group.AddCommand(c.credentialAddCommand(r.columns), c.listCommand(r))
+	c.addSwitches(group, r)
 	return group
 }
 
@@ -108,7 +121,13 @@ func (c *cli) addCredential(cmd *cobra.Command, o credentialOptions, args []stri
 	}, &made); err != nil {
 		return err
 	}
-	return c.show([]map[string]any{made}, made, columns)
+	if err := c.show([]map[string]any{made}, made, columns); err != nil {
+		return err
+	}
+	if made["disabled"] == true {
+		c.say("this set is switched off and stays so: payrack credential enable %v starts payments with it again", made["id"])
+	}
+	return nil
 }
 
 // paymentType is a payment type as the admin plane tells it.

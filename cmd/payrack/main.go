@@ -87,7 +87,7 @@ func (c *cli) root() *cobra.Command {
 		}
 	}
 	add("try", c.demoCommand(), c.devCommand(), c.sandboxCommand())
-	add("run", c.initCommand(), c.serveCommand(), c.migrateCommand(), c.configCommand())
+	add("run", c.initCommand(), c.serveCommand(), c.migrateCommand(), c.configCommand(), c.keyCommand())
 	add("manage", c.tokenCommand(), c.companyCommand(), c.storeCommand(), c.credentialCommand(), c.clientCommand(),
 		c.pluginCommand(), c.paymentCommand(), c.settlementCommand(), c.webhookCommand(), c.auditCommand())
 	root.AddCommand(c.versionCommand())

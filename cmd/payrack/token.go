@@ -117,15 +117,9 @@ func (c *cli) makeAdminToken(cmd *cobra.Command, o tokenOptions) error {
 	if o.life < time.Minute || o.life > 30*24*time.Hour {
 		return usagef("--life is %s: choose between 1m and 720h", o.life)
 	}
-	conf, issuer := configs.Default(), devIssuer
-	if cmd.Flags().Changed("config") || o.data == "" && (os.Getenv("PAYRACK_CONFIG") != "" || !devKeysHere()) {
-		loaded, err := loadFrom(cmd, nil)
-		if err != nil {
-			return err
-		}
-		conf, issuer = loaded, loaded.HTTP.PublicURL
-	} else {
-		conf.Keys.Dir = filepath.Join(dataOrDefault(o.data), "keys")
+	conf, issuer, err := keysHere(cmd, o.data)
+	if err != nil {
+		return err
 	}
 	opened, err := openKeys(conf, issuer, false, nil)
 	if err != nil {
@@ -138,6 +132,18 @@ func (c *cli) makeAdminToken(cmd *cobra.Command, o tokenOptions) error {
 	t := table{}
 	t.add(token)
 	return c.print(tokenAnswer{token, "Bearer", int(o.life.Seconds()), "admin"}, t)
+}
+
+// keysHere is the configuration with the keys folder that is meant on this machine, and the issuer of its tokens: of a development
+// folder, or of the installation that --config names.
+func keysHere(cmd *cobra.Command, data string) (conf configs.Config, issuer string, err error) {
+	if cmd.Flags().Changed("config") || data == "" && (os.Getenv("PAYRACK_CONFIG") != "" || !devKeysHere()) {
+		loaded, err := loadFrom(cmd, nil)
+		return loaded, loaded.HTTP.PublicURL, err
+	}
+	conf = configs.Default()
+	conf.Keys.Dir = filepath.Join(dataOrDefault(data), "keys")
+	return conf, devIssuer, nil
 }
 
 // devKeysHere reports whether a payrack dev left its keys in its usual folder. Where it did not, payrack init may have, with

@@ -22,6 +22,8 @@ type credentialSet struct {
 	// ref is id/revision, empty for the request's own set.
 	ref   string
 	plain []byte
+	// off says that the set is switched off: it starts no payment, and still settles those that it started.
+	off bool
 }
 
 // credentials finds the set for a request: the request's own, else the store's, else the company's.
@@ -48,13 +50,20 @@ func (a *App) credentials(
 	}
 	found, ok := a.lookup(c.Principal.Company, storeOf(c), t.Name, c.Environment)
 	if !ok {
-		return credentialSet{}, fault.New(fault.Invalid, "config_missing", "公司/門市缺少 "+t.Name+" 金流相關設定")
+		return credentialSet{}, configMissing(t.Name)
 	}
 	plain, err := a.open(ctx, found)
 	if err != nil {
 		return credentialSet{}, err
 	}
-	return credentialSet{store: storeOf(c), account: found.Account, wire: found.Wire, ref: found.Ref(), plain: plain}, nil
+	return credentialSet{
+		store: storeOf(c), account: found.Account, wire: found.Wire, ref: found.Ref(), plain: plain, off: found.Disabled,
+	}, nil
+}
+
+// configMissing refuses what has no set to be paid with.
+func configMissing(typeName string) error {
+	return fault.New(fault.Invalid, "config_missing", "公司/門市缺少 "+typeName+" 金流相關設定")
 }
 
 // storedSet opens the set that a payment or an approval was made with: the account is pinned, the secret may have been
@@ -92,8 +101,8 @@ func (a *App) setOf(ctx context.Context, r payment.Record) (credentialSet, error
 	return set, err
 }
 
-// lookup finds a stored set: the store's own, then the company's. A store that the company does not have
-// finds nothing and never falls back.
+// lookup finds a stored set, also one that is switched off: the store's own, then the company's. A store that the company does
+// not have finds nothing and never falls back.
 func (a *App) lookup(
 	co company.ID, store company.StoreID, typeName string, env company.Environment,
 ) (credential.Credential, bool) {
@@ -104,13 +113,12 @@ func (a *App) lookup(
 			return credential.Credential{}, false
 		}
 		if own, ok := x.Credential(k); ok {
-			// A set that was switched off must not lead the store's money to the company's account.
-			return own, !own.Disabled
+			// Also one that was switched off: it must not lead the store's money to the company's account.
+			return own, true
 		}
 		k.Store = company.OwnStore
 	}
-	own, ok := x.Credential(k)
-	return own, ok && !own.Disabled
+	return x.Credential(k)
 }
 
 // open decrypts a stored set once per revision.

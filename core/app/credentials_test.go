@@ -167,6 +167,98 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// A client that is switched off has no token any more: neither a new one nor those that it got before.
+func TestADisabledClientIsOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := w.otherLife("boot-2")
+	must(t)(nil, other.Directory().Reload(t.Context()))
+	request := inbound.TokenRequest{ClientID: w.client.ID, ClientSecret: w.secret}
+	token, err := w.Access().Token(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(when, code string, at *app.App) {
+		t.Helper()
+		if _, err := at.Access().Token(t.Context(), request); codeOf(err) != code {
+			t.Errorf("%s: a new token: %v, want %q", when, err, code)
+		}
+		if code == "invalid_client" {
+			code = "invalid_token"
+		}
+		if _, err := at.Access().Authenticate(t.Context(), token.AccessToken); codeOf(err) != code {
+			t.Errorf("%s: the token from before: %v, want %q", when, err, code)
+		}
+	}
+	expect("before", "", w.App)
+	off, err := w.Directory().SaveClient(t.Context(), inbound.SaveClient{ID: w.client.ID, Disabled: new(true)})
+	if err != nil || !off.Disabled || off.Name != "till" || off.SecretHash != "" {
+		t.Errorf("%+v, %v", off, err)
+	}
+	expect("switched off", "invalid_client", w.App)
+	// A replica that has not looked yet renames it, and does not switch it on.
+	expect("on another replica, before it looked", "", other)
+	if named, err := other.Directory().SaveClient(t.Context(), inbound.SaveClient{ID: w.client.ID, Name: new("leaked")}); err != nil || !named.Disabled || named.Name != "leaked" {
+		t.Errorf("%+v, %v", named, err)
+	}
+	expect("on another replica", "invalid_client", other)
+	must(t)(w.Directory().SaveClient(t.Context(), inbound.SaveClient{ID: w.client.ID, Disabled: new(false)}))
+	expect("switched on", "", w.App)
+	if _, err := w.Directory().SaveClient(t.Context(), inbound.SaveClient{ID: "cl_nobody", Disabled: new(true)}); fault.CodeOf(err) != "client_not_found" {
+		t.Errorf("%v", err)
+	}
+	if _, err := w.Directory().SaveClient(t.Context(), inbound.SaveClient{ID: w.client.ID, Name: new(" ")}); fault.CodeOf(err) != "missing_field" {
+		t.Errorf("%v", err)
+	}
+}
+
+// A company that is suspended gets no token, and its tokens end; a wrong secret still hears nothing of it.
+func TestASuspendedCompanyIsOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	request := inbound.TokenRequest{ClientID: w.client.ID, ClientSecret: w.secret}
+	token, err := w.Access().Token(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	suspend := func(yes bool) {
+		t.Helper()
+		must(t)(w.Directory().SaveCompany(t.Context(), inbound.SaveCompany{ID: "co", Suspended: &yes}))
+	}
+	expect := func(code string) {
+		t.Helper()
+		if _, err := w.Access().Token(t.Context(), request); codeOf(err) != code {
+			t.Errorf("a new token: %v, want %q", err, code)
+		}
+		if _, err := w.Access().Authenticate(t.Context(), token.AccessToken); codeOf(err) != code {
+			t.Errorf("the token from before: %v, want %q", err, code)
+		}
+	}
+	suspend(true)
+	expect("company_suspended")
+	if _, err := w.Access().Token(t.Context(), inbound.TokenRequest{ClientID: w.client.ID, ClientSecret: "x"}); codeOf(err) != "invalid_client" {
+		t.Errorf("a wrong secret: %v", err)
+	}
+	suspend(false)
+	expect("")
+
+	// A replica that has not looked yet renames the company, and does not let it in again.
+	other := w.otherLife("boot-2")
+	must(t)(nil, other.Directory().Reload(t.Context()))
+	suspend(true)
+	if named, err := other.Directory().SaveCompany(t.Context(), inbound.SaveCompany{ID: "co", Name: new("Other name")}); err != nil || !named.Suspended {
+		t.Errorf("%+v, %v", named, err)
+	}
+}
+
+// codeOf is the code of an error, empty without one.
+func codeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return fault.CodeOf(err)
+}
+
 func replaceAll(s, old, by string) string {
 	out := ""
 	for _, r := range s {

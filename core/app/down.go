@@ -62,7 +62,11 @@ func (a payments) whileDown(ctx context.Context, c inbound.Native, down error) (
 	if c.Neutral != nil {
 		return inbound.Reply{}, down
 	}
-	return a.unlessTaken(ctx, wanted.Payment, d, down)
+	refusal := d.refusal()
+	if refusal == nil {
+		refusal = down
+	}
+	return a.unlessTaken(ctx, wanted.Payment, d, refusal)
 }
 
 // unlessTaken refuses a payment that cannot be sent now, or answers for the live one that holds its order number.

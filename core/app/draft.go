@@ -27,6 +27,18 @@ type draft struct {
 	ended   bool
 }
 
+// refusal is why a request starts nothing, nil if it may. What it started before has its own answer all the same.
+func (d draft) refusal() error {
+	switch {
+	case d.set.off:
+		return configMissing(d.described.Name)
+	case d.ended:
+		return mandateDead()
+	default:
+		return nil
+	}
+}
+
 // draft reads a request that starts a payment: its columns, its credentials, the approval that it charges.
 func (a *App) draft(ctx context.Context, session outbound.Session, k catalogue.Kind, c inbound.Native) (draft, error) {
 	if c.Neutral != nil && c.Neutral.Mandate != "" {

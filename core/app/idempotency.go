@@ -153,8 +153,8 @@ func (a payments) joined(
 		return pending(r, outbound.Answer{}, d), nil //nolint:nilerr // see above
 	}
 	if !d.unread && now.Operation.Kind == payment.KindPay && now.Payment.State == payment.Failed && now.Payment.Failure == payment.NotSent {
-		if d.ended {
-			return inbound.Reply{}, mandateDead()
+		if refusal := d.refusal(); refusal != nil {
+			return inbound.Reply{}, refusal
 		}
 		return a.retry(ctx, now, key, d)
 	}

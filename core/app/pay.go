@@ -40,8 +40,8 @@ func (a payments) pay(ctx context.Context, c inbound.Native) (inbound.Reply, err
 	if err != nil {
 		return inbound.Reply{}, err
 	}
-	if d.ended {
-		return a.whileEnded(ctx, session, change, d)
+	if refusal := d.refusal(); refusal != nil {
+		return a.whileRefused(ctx, session, change, d, refusal)
 	}
 	// Whoever sends the same request from now on finds this one running.
 	finished := a.running.begin(change.Record.Payment.ID)
@@ -73,9 +73,12 @@ func (a payments) pay(ctx context.Context, c inbound.Native) (inbound.Reply, err
 	}
 }
 
-// whileEnded answers a request that charges an approval which has ended. A new one is refused with nothing sent. One that
-// repeats an earlier request must not hear that: the approval may have paid it before it ended, perhaps with this very charge.
-func (a payments) whileEnded(ctx context.Context, session outbound.Session, mine outbound.Change, d draft) (inbound.Reply, error) {
+// whileRefused answers a request that charges an approval which has ended, or with a credential set that is switched off. A new
+// one is refused with nothing sent. One that repeats an earlier request must not hear that: it may have been paid before, perhaps
+// with the very charge that ended the approval.
+func (a payments) whileRefused(
+	ctx context.Context, session outbound.Session, mine outbound.Change, d draft, refusal error,
+) (inbound.Reply, error) {
 	if keys := a.claimKeys(mine.Record.Payment, payment.KindPay, d); len(keys) > 0 {
 		held, err := a.Ledger.Claimed(ctx, keys)
 		if err != nil {
@@ -85,7 +88,7 @@ func (a payments) whileEnded(ctx context.Context, session outbound.Session, mine
 			return a.repeated(ctx, session, held, mine.Record, mine.Claims, d)
 		}
 	}
-	return a.unlessTaken(ctx, mine.Record.Payment, d, mandateDead())
+	return a.unlessTaken(ctx, mine.Record.Payment, d, refusal)
 }
 
 // intent makes the change that must be durable before anything is sent.

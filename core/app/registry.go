@@ -38,6 +38,9 @@ func (a registry) AddCompany(ctx context.Context, c inbound.AddCompany) (company
 
 // SaveCompany changes a company.
 func (a registry) SaveCompany(ctx context.Context, c inbound.SaveCompany) (company.Company, error) {
+	if err := a.Reload(ctx); err != nil {
+		return company.Company{}, err
+	}
 	now, ok := a.index.Load().Company(c.ID)
 	if !ok {
 		return company.Company{}, fault.New(fault.NotFound, "company_not_found", "there is no such company; add it first")
@@ -90,6 +93,9 @@ func (a registry) PutCredential(ctx context.Context, c inbound.PutCredential) (c
 	if err != nil {
 		return credential.Credential{}, err
 	}
+	if err := a.Reload(ctx); err != nil {
+		return credential.Credential{}, err
+	}
 	x := a.index.Load()
 	if _, ok := x.Company(c.Company); !ok {
 		return credential.Credential{}, fault.New(fault.NotFound, "company_not_found", "there is no such company; add it first")
@@ -107,6 +113,8 @@ func (a registry) PutCredential(ctx context.Context, c inbound.PutCredential) (c
 	key := directory.CredentialKey{Company: c.Company, Store: c.Store, Type: c.Type, Environment: c.Environment}
 	if old, ok := x.Credential(key); ok {
 		made.ID, made.Revision, made.CreatedAt = old.ID, old.Revision+1, old.CreatedAt
+		// New secrets do not switch a set on: whoever switched it off may have had another reason, and says when it is over.
+		made.Disabled = old.Disabled
 	}
 	if made.Sealed, err = a.Secrets.Seal(ctx, made.Field(), form.Set); err != nil {
 		return credential.Credential{}, err
@@ -116,6 +124,26 @@ func (a registry) PutCredential(ctx context.Context, c inbound.PutCredential) (c
 	}
 	made.Sealed = nil
 	return made, a.Reload(ctx)
+}
+
+// SaveCredential switches a credential set off and on.
+func (a registry) SaveCredential(ctx context.Context, c inbound.SaveCredential) (credential.Credential, error) {
+	if err := a.Reload(ctx); err != nil {
+		return credential.Credential{}, err
+	}
+	now, ok := a.index.Load().CredentialByID(c.ID)
+	if !ok {
+		return credential.Credential{}, fault.New(fault.NotFound, "credential_not_found",
+			"there is no such credential set; payrack credential list shows those that there are")
+	}
+	if c.Disabled != nil {
+		now.Disabled, now.UpdatedAt = *c.Disabled, a.Clock.Now()
+	}
+	if err := a.App.Options.Directory.SaveCredential(ctx, now); err != nil {
+		return credential.Credential{}, err
+	}
+	now.Sealed = nil
+	return now, a.Reload(ctx)
 }
 
 // AddClient adds an OAuth client and returns its secret, this once.
@@ -145,6 +173,32 @@ func (a registry) AddClient(ctx context.Context, c inbound.AddClient) (access.Cl
 	}
 	made.SecretHash = ""
 	return made, secret, a.Reload(ctx)
+}
+
+// SaveClient changes an OAuth client.
+func (a registry) SaveClient(ctx context.Context, c inbound.SaveClient) (access.Client, error) {
+	// What another replica has just changed stays changed: a new name must not switch a client on again.
+	if err := a.Reload(ctx); err != nil {
+		return access.Client{}, err
+	}
+	now, ok := a.index.Load().Client(c.ID)
+	if !ok {
+		return access.Client{}, fault.New(fault.NotFound, "client_not_found", "there is no such client; payrack client list shows those that there are")
+	}
+	if c.Name != nil {
+		if err := titled(*c.Name); err != nil {
+			return access.Client{}, err
+		}
+		now.Name = *c.Name
+	}
+	if c.Disabled != nil {
+		now.Disabled = *c.Disabled
+	}
+	if err := a.App.Options.Directory.SaveClient(ctx, now); err != nil {
+		return access.Client{}, err
+	}
+	now.SecretHash = ""
+	return now, a.Reload(ctx)
 }
 
 // Snapshot is the directory as this process sees it, without sealed parts and hashes.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/payrack/payrack/core/access"
 	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/directory"
 	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/ports/inbound"
 )
@@ -15,13 +16,18 @@ type gate struct{ *App }
 
 // Token issues an access token for a client (RFC 6749 section 4.4).
 func (a gate) Token(ctx context.Context, r inbound.TokenRequest) (inbound.Token, error) {
-	client, known := a.index.Load().Client(r.ClientID)
+	x := a.index.Load()
+	client, known := x.Client(r.ClientID)
 	hash := client.SecretHash
 	if !known {
 		hash = a.nobody() // an unknown client costs as much as a wrong secret
 	}
 	if matches := a.Secrets.Matches(hash, r.ClientSecret); !matches || !known || client.Disabled {
 		return inbound.Token{}, fault.New(fault.Unauthenticated, "invalid_client", "unknown client or wrong secret")
+	}
+	// Only who proved who it is hears that its company is suspended.
+	if err := active(x, client.Company); err != nil {
+		return inbound.Token{}, err
 	}
 	scopes, ok := client.Narrow(r.Scope)
 	if !ok {
@@ -51,10 +57,18 @@ func (a gate) Authenticate(ctx context.Context, token string) (access.Principal,
 	if c, ok := x.Client(p.Client); !ok || c.Disabled || c.Company != p.Company {
 		return access.Principal{}, fault.New(fault.Unauthenticated, "invalid_token", "the token's client may not be used any more")
 	}
-	if c, ok := x.Company(p.Company); !ok || c.Suspended {
-		return access.Principal{}, fault.New(fault.Forbidden, "company_suspended", "this company is suspended")
+	if err := active(x, p.Company); err != nil {
+		return access.Principal{}, err
 	}
 	return p, nil
+}
+
+// active refuses a company that is suspended.
+func active(x *directory.Index, id company.ID) error {
+	if c, ok := x.Company(id); !ok || c.Suspended {
+		return fault.New(fault.Forbidden, "company_suspended", "this company is suspended")
+	}
+	return nil
 }
 
 // Keys is the JSON Web Key Set.

@@ -27,10 +27,27 @@ type Directory interface {
 	// AddStore fails with fault.Conflict if the company has it already, fault.NotFound without the company.
 	AddStore(ctx context.Context, s company.Store) error
 
+	Credentials
+
+	Clients
+}
+
+// Credentials keeps credential sets, as a part of the directory.
+type Credentials interface {
 	// PutCredential adds a set (Revision 1) or replaces the one with the same company, store, type and
-	// environment (Revision one higher). Anything else is fault.Conflict.
+	// environment (Revision one higher). Anything else is fault.Conflict, and so is a revision that would switch on a set
+	// that is Disabled: only SaveCredential does that.
 	PutCredential(ctx context.Context, c credential.Credential) error
 
+	// SaveCredential replaces Disabled and UpdatedAt of the current revision of a set; fault.NotFound without it.
+	SaveCredential(ctx context.Context, c credential.Credential) error
+}
+
+// Clients keeps OAuth clients, as a part of the directory.
+type Clients interface {
 	// AddClient fails with fault.Conflict if the id is taken, fault.NotFound without the company.
 	AddClient(ctx context.Context, c access.Client) error
+
+	// SaveClient replaces name and Disabled of a client; fault.NotFound without it.
+	SaveClient(ctx context.Context, c access.Client) error
 }

@@ -122,6 +122,43 @@ func (b *book) AddClient(_ context.Context, c inbound.AddClient) (access.Client,
 	return made, "the-secret", nil
 }
 
+func (b *book) SaveCredential(_ context.Context, c inbound.SaveCredential) (credential.Credential, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.s.Credentials {
+		one := &b.s.Credentials[i]
+		if one.ID != c.ID {
+			continue
+		}
+		if c.Disabled != nil {
+			one.Disabled = *c.Disabled
+		}
+		b.s.Generation++
+		return *one, nil
+	}
+	return credential.Credential{}, fault.New(fault.NotFound, "credential_not_found", "there is no such credential set")
+}
+
+func (b *book) SaveClient(_ context.Context, c inbound.SaveClient) (access.Client, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.s.Clients {
+		one := &b.s.Clients[i]
+		if one.ID != c.ID {
+			continue
+		}
+		if c.Name != nil {
+			one.Name = *c.Name
+		}
+		if c.Disabled != nil {
+			one.Disabled = *c.Disabled
+		}
+		b.s.Generation++
+		return *one, nil
+	}
+	return access.Client{}, fault.New(fault.NotFound, "client_not_found", "there is no such client")
+}
+
 func (b *book) Snapshot(context.Context) (directory.Snapshot, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -226,6 +263,8 @@ func routes() [][2]string {
 		{"POST", "/admin/v1/credentials"},
 		{"GET", "/admin/v1/clients"},
 		{"POST", "/admin/v1/clients"},
+		{"PATCH", "/admin/v1/clients/client-1"},
+		{"PATCH", "/admin/v1/credentials/cred-1"},
 		{"PATCH", "/admin/v1/companies/acme"},
 		{"GET", "/admin/v1/payments"},
 		{"GET", "/admin/v1/payments/" + paymentID},

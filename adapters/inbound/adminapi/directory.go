@@ -163,6 +163,7 @@ func (a *api) addCompany(c echo.Context, _ access.Principal) error {
 	if err != nil {
 		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
 	}
+	changed(c, string(made.ID))
 	httpkit.WriteJSON(c.Response(), http.StatusCreated, companyOf(made))
 	return nil
 }
@@ -191,6 +192,7 @@ func (a *api) saveCompany(c echo.Context, _ access.Principal) error {
 	if err != nil {
 		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
 	}
+	changed(c, string(saved.ID))
 	httpkit.WriteJSON(c.Response(), http.StatusOK, companyOf(saved))
 	return nil
 }
@@ -213,6 +215,7 @@ func (a *api) addStore(c echo.Context, _ access.Principal) error {
 	if err != nil {
 		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
 	}
+	changed(c, string(made.Company)+"/"+string(made.ID))
 	httpkit.WriteJSON(c.Response(), http.StatusCreated, storeOf(made))
 	return nil
 }
@@ -250,7 +253,30 @@ func (a *api) putCredential(c echo.Context, _ access.Principal) error {
 	if err != nil {
 		return a.explained(err, body.Type)
 	}
+	changed(c, string(made.ID))
 	httpkit.WriteJSON(c.Response(), http.StatusCreated, credentialOf(made))
+	return nil
+}
+
+// saveCredential switches a set off and on. Its secrets are replaced by putCredential, which leaves the switch as it is.
+func (a *api) saveCredential(c echo.Context, _ access.Principal) error {
+	var body struct {
+		Disabled *bool `json:"disabled"`
+	}
+	if err := read(c, []string{"disabled"}, &body); err != nil {
+		return err
+	}
+	if body.Disabled == nil {
+		return invalid("/disabled", "missing_field", "disabled is true or false.")
+	}
+	saved, err := a.Directory.SaveCredential(c.Request().Context(), inbound.SaveCredential{
+		ID: credential.ID(c.Param("id")), Disabled: body.Disabled,
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
+	}
+	changed(c, string(saved.ID))
+	httpkit.WriteJSON(c.Response(), http.StatusOK, credentialOf(saved))
 	return nil
 }
 
@@ -290,6 +316,37 @@ func (a *api) addClient(c echo.Context, _ access.Principal) error {
 	if err != nil {
 		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
 	}
+	changed(c, made.ID)
 	httpkit.WriteJSON(c.Response(), http.StatusCreated, newClientReply{clientReply: clientOf(made), Secret: secret})
 	return nil
 }
+
+// saveClient changes what is named and leaves the rest. The secret never changes: who needs another one adds a client.
+func (a *api) saveClient(c echo.Context, _ access.Principal) error {
+	var body struct {
+		Name     *string `json:"name"`
+		Disabled *bool   `json:"disabled"`
+	}
+	if err := read(c, []string{"name", "disabled"}, &body); err != nil {
+		return err
+	}
+	switch {
+	case body.Name == nil && body.Disabled == nil:
+		return invalid("", "missing_field", "Name at least one of name and disabled.")
+	case body.Name != nil && *body.Name == "":
+		return require([2]string{"name", ""})
+	}
+	saved, err := a.Directory.SaveClient(c.Request().Context(), inbound.SaveClient{
+		ID: c.Param("id"), Name: body.Name, Disabled: body.Disabled,
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // a fault of the core goes to the client as it is
+	}
+	changed(c, saved.ID)
+	httpkit.WriteJSON(c.Response(), http.StatusOK, clientOf(saved))
+	return nil
+}
+
+// changed notes which thing of the directory a request changed: the log has the operator and the route, and an audit needs
+// to know whom it was about. The id comes from the directory, never from the request as it was sent.
+func changed(c echo.Context, id string) { httpkit.Of(c.Request().Context()).Subject = id }

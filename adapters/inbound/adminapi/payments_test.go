@@ -286,6 +286,71 @@ func TestBadReviews(t *testing.T) {
 	}
 }
 
+func TestSaveClient(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t, nil)
+	p.ask("POST", "/admin/v1/clients", "operator", `{"company_id":"acme","name":"till","scopes":["pay"],"environments":["test"]}`)
+	const rest = `"scopes":["pay"],"environments":["test"],`
+	steps := []struct{ body, want string }{
+		{`{"disabled":true}`, `{"client_id":"client-1","company_id":"acme","name":"till",` + rest + `"disabled":true,"created_at":"2026-11-22T02:00:00Z"}`},
+		{`{"name":"櫃台"}`, `{"client_id":"client-1","company_id":"acme","name":"櫃台",` + rest + `"disabled":true,"created_at":"2026-11-22T02:00:00Z"}`},
+		{`{"name":"till","disabled":false}`, `{"client_id":"client-1","company_id":"acme","name":"till",` + rest + `"disabled":false,"created_at":"2026-11-22T02:00:00Z"}`},
+	}
+	for _, s := range steps {
+		w := p.ask("PATCH", "/admin/v1/clients/client-1", "operator", s.body)
+		if got := strings.TrimSpace(w.Body.String()); w.Code != 200 || got != s.want {
+			t.Errorf("%s: got %d %s", s.body, w.Code, got)
+		}
+	}
+	for body, want := range map[string]string{
+		`{}`: "missing_field", `{"name":""}`: "missing_field", `{"disabled":"true"}`: "invalid_type", `{"disabled":null}`: "missing_field",
+		`{"scopes":["refund"]}`: "unknown_member", `{"client_secret":"canary"}`: "unknown_member", `{`: "malformed_json",
+	} {
+		if w := p.ask("PATCH", "/admin/v1/clients/client-1", "operator", body); w.Code != 400 || problemCode(t, w) != want {
+			t.Errorf("%s: got %d %s", body, w.Code, w.Body)
+		}
+	}
+	if w := p.ask("PATCH", "/admin/v1/clients/cl_nobody", "operator", `{"disabled":true}`); w.Code != 404 || problemCode(t, w) != "client_not_found" {
+		t.Errorf("nobody: got %d %s", w.Code, w.Body)
+	}
+	// The audit: who changed whom. What a request merely names is not repeated.
+	log := p.log.String()
+	if !strings.Contains(log, `"route":"/admin/v1/clients/:id","status":200`) || !strings.Contains(log, `"client_id":"ops","subject":"client-1"`) {
+		t.Errorf("log: %s", log)
+	}
+	if strings.Contains(log, "cl_nobody") || strings.Contains(log, "canary") {
+		t.Errorf("log: %s", log)
+	}
+}
+
+func TestSaveCredential(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t, nil)
+	p.ask("POST", "/admin/v1/credentials", "operator", `{"company_id":"acme","type":"DEMO_PAY","environment":"test","set":{"key":"canary"}}`)
+	for _, disabled := range []string{"true", "false"} {
+		w := p.ask("PATCH", "/admin/v1/credentials/cred-1", "operator", `{"disabled":`+disabled+`}`)
+		want := `{"id":"cred-1","company_id":"acme","store_id":"0","type":"DEMO_PAY","provider":"demo","environment":"test","account":"account-1","wire":"v9","revision":1,"disabled":` +
+			disabled + `,"created_at":"2026-11-22T02:00:00Z","updated_at":"2026-11-22T02:00:00Z"}`
+		if got := strings.TrimSpace(w.Body.String()); w.Code != 200 || got != want {
+			t.Errorf("%s: got %d %s", disabled, w.Code, got)
+		}
+	}
+	for body, want := range map[string]string{
+		`{}`: "missing_field", `{"disabled":"true"}`: "invalid_type", `{"disabled":null}`: "missing_field",
+		`{"set":{"key":"canary"}}`: "unknown_member", `{`: "malformed_json",
+	} {
+		if w := p.ask("PATCH", "/admin/v1/credentials/cred-1", "operator", body); w.Code != 400 || problemCode(t, w) != want {
+			t.Errorf("%s: got %d %s", body, w.Code, w.Body)
+		}
+	}
+	if w := p.ask("PATCH", "/admin/v1/credentials/nobody", "operator", `{"disabled":true}`); w.Code != 404 || problemCode(t, w) != "credential_not_found" {
+		t.Errorf("nobody: got %d %s", w.Code, w.Body)
+	}
+	if log := p.log.String(); !strings.Contains(log, `"client_id":"ops","subject":"cred-1"`) || strings.Contains(log, "canary") {
+		t.Errorf("log: %s", log)
+	}
+}
+
 func TestSaveCompany(t *testing.T) {
 	t.Parallel()
 	p := newPlane(t, nil)

@@ -126,7 +126,7 @@ func (d *directoryStore) PutCredential(ctx context.Context, c credential.Credent
 	switch {
 	case foreign,
 		!exists && c.Revision != 1,
-		exists && (c.ID != old.ID || c.Revision != old.Revision+1):
+		exists && (c.ID != old.ID || c.Revision != old.Revision+1 || old.Disabled && !c.Disabled):
 		return conflict("credential_moved",
 			"a credential set begins with revision 1, and each later revision follows the one before")
 	}
@@ -137,6 +137,23 @@ func (d *directoryStore) PutCredential(ctx context.Context, c credential.Credent
 	d.s.credentials[key] = c
 	d.s.generation++
 	return nil
+}
+
+// SaveCredential switches a set off and on.
+func (d *directoryStore) SaveCredential(ctx context.Context, c credential.Credential) error {
+	if err := d.s.enter(ctx); err != nil {
+		return err
+	}
+	defer d.s.mu.Unlock()
+	for key, kept := range d.s.credentials {
+		if kept.ID == c.ID {
+			kept.Disabled, kept.UpdatedAt = c.Disabled, stored(c.UpdatedAt)
+			d.s.credentials[key] = kept
+			d.s.generation++
+			return nil
+		}
+	}
+	return notFound("credential_not_found", "there is no such credential set")
 }
 
 // AddClient adds an OAuth client.
@@ -152,6 +169,22 @@ func (d *directoryStore) AddClient(ctx context.Context, c access.Client) error {
 		return err
 	}
 	d.s.clients[c.ID] = keptClient(c)
+	d.s.generation++
+	return nil
+}
+
+// SaveClient replaces what may change of an OAuth client.
+func (d *directoryStore) SaveClient(ctx context.Context, c access.Client) error {
+	if err := d.s.enter(ctx); err != nil {
+		return err
+	}
+	defer d.s.mu.Unlock()
+	kept, ok := d.s.clients[c.ID]
+	if !ok {
+		return notFound("client_not_found", "there is no such client")
+	}
+	kept.Name, kept.Disabled = c.Name, c.Disabled
+	d.s.clients[c.ID] = kept
 	d.s.generation++
 	return nil
 }

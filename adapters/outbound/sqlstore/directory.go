@@ -91,14 +91,7 @@ func (d *directoryStore) SaveCompany(ctx context.Context, c company.Company) err
 		result, err := db.NewUpdate().Model((*companyRow)(nil)).Set("name = ?", c.Name).
 			Set("suspended = ?", c.Suspended).Set("on_unknown = ?", string(c.OnUnknown)).
 			Where("id = ?", string(c.ID)).Exec(ctx)
-		if err != nil {
-			return err //nolint:wrapcheck // write makes the fault
-		}
-		n, err := result.RowsAffected()
-		if err == nil && n != 1 {
-			err = notFound("company_not_found", "there is no such company")
-		}
-		return err
+		return saved(result, err, "company_not_found", "there is no such company")
 	})
 }
 
@@ -121,6 +114,15 @@ func (d *directoryStore) AddClient(ctx context.Context, c access.Client) error {
 	})
 }
 
+// SaveClient replaces what may change of an OAuth client.
+func (d *directoryStore) SaveClient(ctx context.Context, c access.Client) error {
+	return d.write(ctx, "directory.save_client", "UPDATE client", func(ctx context.Context, db bun.IDB) error {
+		result, err := db.NewUpdate().Model((*clientRow)(nil)).Set("name = ?", c.Name).Set("disabled = ?", c.Disabled).
+			Where("id = ?", c.ID).Exec(ctx)
+		return saved(result, err, "client_not_found", "there is no such client")
+	})
+}
+
 // PutCredential adds a set or replaces the one before. The replaced revision stays for payments that began
 // with it.
 func (d *directoryStore) PutCredential(ctx context.Context, c credential.Credential) error {
@@ -129,10 +131,15 @@ func (d *directoryStore) PutCredential(ctx context.Context, c credential.Credent
 			return revisionMoved()
 		}
 		if c.Revision > 1 {
-			result, err := db.NewUpdate().Model((*credentialRow)(nil)).Set("is_current = ?", false).
+			before := db.NewUpdate().Model((*credentialRow)(nil)).Set("is_current = ?", false).
 				Where("is_current").Where("id = ?", string(c.ID)).Where("revision = ?", c.Revision-1).
 				Where("company_id = ?", string(c.Company)).Where("coalesce(store_id, '') = ?", string(c.Store)).
-				Where("type = ?", c.Type).Where("environment = ?", string(c.Environment)).Exec(ctx)
+				Where("type = ?", c.Type).Where("environment = ?", string(c.Environment))
+			if !c.Disabled {
+				// It may have been switched off a moment ago, by another replica: a rotation must not undo that.
+				before = before.Where("NOT disabled")
+			}
+			result, err := before.Exec(ctx)
 			if err != nil {
 				return err //nolint:wrapcheck // write makes the fault
 			}
@@ -143,6 +150,15 @@ func (d *directoryStore) PutCredential(ctx context.Context, c credential.Credent
 		row := newCredentialRow(c)
 		return added(ctx, db.NewInsert().Model(&row), "credential_moved",
 			"the credential set was changed meanwhile, or its id belongs to another one")
+	})
+}
+
+// SaveCredential switches the current revision of a set off and on.
+func (d *directoryStore) SaveCredential(ctx context.Context, c credential.Credential) error {
+	return d.write(ctx, "directory.save_credential", "UPDATE credential", func(ctx context.Context, db bun.IDB) error {
+		result, err := db.NewUpdate().Model((*credentialRow)(nil)).Set("disabled = ?", c.Disabled).
+			Set("updated_at = ?", c.UpdatedAt.UnixMicro()).Where("is_current").Where("id = ?", string(c.ID)).Exec(ctx)
+		return saved(result, err, "credential_not_found", "there is no such credential set")
 	})
 }
 
@@ -165,6 +181,18 @@ func (d *directoryStore) write(ctx context.Context, name, statement string, j jo
 		return j(ctx, db)
 	})
 	return writeFault(err)
+}
+
+// saved judges an update of one row; code and message say that there is none.
+func saved(result sql.Result, err error, code, message string) error {
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	if err == nil && n != 1 {
+		err = notFound(code, message)
+	}
+	return err
 }
 
 // added runs an insert of one row. A taken key is a conflict, a missing company or store is not found.

@@ -51,6 +51,7 @@ type keyRing struct {
 }
 
 type ringKey struct {
+	id        string
 	signsFrom time.Time
 	signer    jose.Signer
 }
@@ -121,7 +122,7 @@ func newRing(s storedKeys) (*keyRing, error) {
 			return nil, fmt.Errorf("use a signing key: %w", err)
 		}
 		public := k.Key.Public()
-		r.keys = append(r.keys, ringKey{signsFrom: k.SignsFrom, signer: signer})
+		r.keys = append(r.keys, ringKey{id: k.Key.KeyID, signsFrom: k.SignsFrom, signer: signer})
 		r.byID[k.Key.KeyID] = public.Key
 		set.Keys = append(set.Keys, public)
 	}
@@ -133,15 +134,51 @@ func newRing(s storedKeys) (*keyRing, error) {
 	return r, nil
 }
 
-// signer is the newest key whose time has come, else the oldest of all.
-func (r *keyRing) signer(now time.Time) jose.Signer {
-	chosen := r.keys[0]
+// without lists the ids of the keys that the other ring does not have.
+func (r *keyRing) without(other *keyRing) []string {
+	ids := []string{}
 	for _, k := range r.keys {
-		if !k.signsFrom.After(now) {
-			chosen = k
+		if _, ok := other.byID[k.id]; !ok {
+			ids = append(ids, k.id)
 		}
 	}
-	return chosen.signer
+	return ids
+}
+
+// signer is the key that signs now.
+func (r *keyRing) signer(now time.Time) jose.Signer { return r.keys[r.signing(now)].signer }
+
+// signing is the newest key whose time has come, else the oldest of all.
+func (r *keyRing) signing(now time.Time) int {
+	chosen := 0
+	for i, k := range r.keys {
+		if !k.signsFrom.After(now) {
+			chosen = i
+		}
+	}
+	return chosen
+}
+
+// Key is a signing key of a folder, without its private part.
+type Key struct {
+	ID string
+	// SignsFrom is when it becomes the one that signs.
+	SignsFrom time.Time
+	// Signs says that it signs now. All keys verify.
+	Signs bool
+}
+
+// List returns the signing keys of a folder, oldest first. now is the present.
+func List(dir string, now time.Time) ([]Key, error) {
+	ring, err := loadRing(dir)
+	if err != nil {
+		return nil, err
+	}
+	all, signing := make([]Key, len(ring.keys)), ring.signing(now)
+	for i, k := range ring.keys {
+		all[i] = Key{ID: k.id, SignsFrom: k.signsFrom.UTC(), Signs: i == signing}
+	}
+	return all, nil
 }
 
 // Rotation of the signing key.
@@ -154,6 +191,9 @@ type Rotation struct {
 	// Keep is how long a key verifies after another took its place; at least the life of a token.
 	// Default: 31 days.
 	Keep time.Duration
+	// Leaked drops all keys that are there and signs with the new one at once: every token that was issued ends, as soon as
+	// each process has read the file again. Lead and Keep do not count then.
+	Leaked bool
 }
 
 const (
@@ -173,6 +213,13 @@ func Rotate(dir string, r Rotation) error {
 		s, err := decodeKeys(old)
 		if err != nil {
 			return nil, err
+		}
+		if r.Leaked {
+			only, err := newKey(r.Now)
+			if err != nil {
+				return nil, err
+			}
+			return encodeKeys(storedKeys{Keys: []storedKey{only}})
 		}
 		fresh, err := newKey(r.Now.Add(r.Lead))
 		if err != nil {

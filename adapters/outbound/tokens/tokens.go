@@ -237,11 +237,12 @@ func (t *Tokens) reload(every time.Duration) {
 		return
 	}
 	old := t.ring.Swap(ring)
-	for id := range old.byID {
-		if _, ok := ring.byID[id]; !ok {
-			t.verified.InvalidateAll()
-			return
-		}
+	added, removed := ring.without(old), old.without(ring)
+	if len(removed) > 0 {
+		t.verified.InvalidateAll()
+	}
+	if len(added)+len(removed) > 0 {
+		t.o.Log.Info("signing keys have changed", slog.Any("added", added), slog.Any("removed", removed))
 	}
 }
 

@@ -1,7 +1,9 @@
 package tokens_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -185,6 +187,75 @@ func TestRotation(t *testing.T) {
 	}
 	if got := code(first, t, long); got != "" {
 		t.Errorf("a token of a key that is kept: %q", got)
+	}
+}
+
+// A key that leaked signs and verifies nothing any more, and each process says in its log when it has heard of it.
+func TestALeakedKeyIsGone(t *testing.T) {
+	t.Parallel()
+	dir, c := t.TempDir(), start()
+	var log bytes.Buffer
+	s, err := tokens.New(tokens.Options{Dir: dir, Create: true, Issuer: "https://pay.example.com", Now: c.Now, Log: slog.New(slog.NewJSONHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tokens.Rotate(dir, tokens.Rotation{Now: c.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	c.add(time.Minute)
+	old := sign(t, s, who(time.Time{}), c.Now())
+	if got := code(s, t, old); got != "" {
+		t.Fatal(got)
+	}
+	if keys, err := tokens.List(dir, c.Now()); err != nil || len(keys) != 2 || !keys[0].Signs || keys[1].Signs || keys[0].ID != keyOf(t, old) {
+		t.Errorf("%+v, %v", keys, err)
+	}
+	log.Reset()
+	if err := tokens.Rotate(dir, tokens.Rotation{Now: c.Now(), Leaked: true}); err != nil {
+		t.Fatal(err)
+	}
+	c.add(31 * time.Second)
+	if got := code(s, t, old); got != "invalid_token" {
+		t.Errorf("a token of the leaked key: %q", got)
+	}
+	fresh := sign(t, s, who(time.Time{}), c.Now())
+	if got := code(s, t, fresh); got != "" || published(t, s) != 1 {
+		t.Errorf("a token of the new key: %q, %d keys are published", got, published(t, s))
+	}
+	keys, err := tokens.List(dir, c.Now())
+	if err != nil || len(keys) != 1 || !keys[0].Signs || keys[0].ID != keyOf(t, fresh) || !keys[0].SignsFrom.Before(c.Now()) {
+		t.Errorf("%+v, %v", keys, err)
+	}
+	if said := log.String(); strings.Count(said, "signing keys have changed") != 1 || !strings.Contains(said, keyOf(t, old)) || !strings.Contains(said, keyOf(t, fresh)) {
+		t.Errorf("log: %s", said)
+	}
+}
+
+// Root must not leave a key file that the platform's own user cannot read.
+func TestAnotherUsersKeysAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	dir, c := t.TempDir(), start()
+	open(t, dir, c)
+	path := filepath.Join(dir, "jwt.json")
+	if err := os.Chown(path, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	err := tokens.Rotate(dir, tokens.Rotation{Now: c.Now()})
+	if err == nil || !strings.Contains(err.Error(), "belongs to user 65534, and this is user 0: run payrack as the user") {
+		t.Errorf("%v", err)
+	}
+	if keys, err := tokens.List(dir, c.Now()); err != nil || len(keys) != 1 {
+		t.Errorf("%d keys, %v", len(keys), err)
+	}
+	// The refusal leaves no mark behind.
+	if err := os.Chown(path, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := tokens.Rotate(dir, tokens.Rotation{Now: c.Now()}); err != nil {
+		t.Error(err)
 	}
 }
 

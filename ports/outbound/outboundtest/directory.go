@@ -22,6 +22,8 @@ func Directory(t *testing.T, open func(t *testing.T) outbound.Directory) {
 		"every write raises the generation, a failed one not": directoryCounts,
 		"an id is taken once":                                 directoryConflicts,
 		"a company is saved over itself":                      directorySaves,
+		"a client is switched off and on":                     directorySavesClients,
+		"a credential set is switched off and on":             directorySavesCredentials,
 		"nothing belongs to a company that does not exist":    directoryOwners,
 		"a credential set is replaced by the next revision":   directoryRotates,
 		"a credential set moves to no other place":            directoryPins,
@@ -165,6 +167,66 @@ func directorySaves(t *testing.T, d outbound.Directory) {
 	unknown.ID = "c3"
 	wantCode(t, d.AddCompany(ctx, unknown), fault.Internal, "ledger_refused")
 	wantGeneration(t, d, 6)
+}
+
+func directorySavesClients(t *testing.T, d outbound.Directory) {
+	t.Helper()
+	ctx := t.Context()
+	written(t, d.AddCompany(ctx, someCompany("c1")))
+	wantCode(t, d.SaveClient(ctx, someClient("client-1")), fault.NotFound, "client_not_found")
+	wantGeneration(t, d, 1)
+	written(t, d.AddClient(ctx, someClient("client-1")))
+	written(t, d.AddClient(ctx, someClient("client-2")))
+	for i, name := range []string{"櫃台一", "till"} {
+		// What a client is and may do, and its secret, stay.
+		written(t, d.SaveClient(ctx, access.Client{ID: "client-1", Company: "c2", Name: name, SecretHash: "other", Disabled: i == 0}))
+		want := someClient("client-1")
+		want.Name, want.Disabled = name, i == 0
+		same(t, readDirectory(t, d).Clients, []access.Client{want, someClient("client-2")})
+		wantGeneration(t, d, int64(i)+4)
+	}
+}
+
+func directorySavesCredentials(t *testing.T, d outbound.Directory) {
+	t.Helper()
+	ctx := t.Context()
+	written(t, d.AddCompany(ctx, someCompany("c1")))
+	wantCode(t, d.SaveCredential(ctx, someCredential(1)), fault.NotFound, "credential_not_found")
+	wantGeneration(t, d, 1)
+	first, other := someCredential(1), someCredential(1)
+	other.ID, other.Environment = "credential-2", company.Live
+	written(t, d.PutCredential(ctx, first))
+	written(t, d.PutCredential(ctx, other))
+	expect := func(want credential.Credential, generation int64) {
+		t.Helper()
+		for _, got := range readDirectory(t, d).Credentials {
+			if got.ID == want.ID {
+				same(t, got, want)
+			} else {
+				same(t, got, other)
+			}
+		}
+		wantGeneration(t, d, generation)
+	}
+	// What a set is stays: only the switch and the day of the change are replaced.
+	off := first
+	off.Disabled, off.UpdatedAt = true, epochStart().Add(10*time.Hour)
+	written(t, d.SaveCredential(ctx, credential.Credential{ID: off.ID, Company: "c2", Revision: 9, Account: "x", Disabled: true, UpdatedAt: off.UpdatedAt}))
+	expect(off, 4)
+
+	// A rotation that does not know of it switches nothing on.
+	wantKind(t, d.PutCredential(ctx, someCredential(2)), fault.Conflict)
+	expect(off, 4)
+	next := someCredential(2)
+	next.Disabled = true
+	written(t, d.PutCredential(ctx, next))
+	expect(next, 5)
+
+	next.Disabled, next.UpdatedAt = false, epochStart().Add(20*time.Hour)
+	written(t, d.SaveCredential(ctx, next))
+	expect(next, 6)
+	written(t, d.PutCredential(ctx, someCredential(3)))
+	expect(someCredential(3), 7)
 }
 
 func directoryConflicts(t *testing.T, d outbound.Directory) {

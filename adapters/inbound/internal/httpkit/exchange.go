@@ -28,6 +28,8 @@ type Exchange struct {
 	Type string
 	// Payment is the id of the payment that the reply concerns.
 	Payment string
+	// Subject is the id of what the request changed in the directory: a company, company/store, a credential set, a client.
+	Subject string
 	// QuerySecrets is true if the query held credentials.
 	QuerySecrets bool
 

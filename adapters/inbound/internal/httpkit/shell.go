@@ -194,6 +194,7 @@ func (s Shell) record(out *response, r *http.Request, x *Exchange) {
 		{"client_id", x.Principal.Client},
 		{"type", x.Type},
 		{"payment_id", x.Payment},
+		{"subject", x.Subject},
 	} {
 		if a.value != "" {
 			attrs = append(attrs, slog.String(a.key, a.value))

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Read reads a file that only its owner may read.
@@ -61,6 +62,9 @@ func Replace(path string, change func(old []byte) ([]byte, error)) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := owned(path); err != nil {
+		return err
+	}
 	doc, err := change(old)
 	if err != nil {
 		return err
@@ -74,6 +78,19 @@ func Replace(path string, change func(old []byte) ([]byte, error)) (err error) {
 		return fmt.Errorf("replace the key file: %w", err)
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// owned refuses to replace another user's file, as root could: the new one would belong to root, and the platform, which runs as
+// its own user, could not read it.
+func owned(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look at the key file: %w", err)
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && int64(s.Uid) != int64(os.Geteuid()) {
+		return fmt.Errorf("%s belongs to user %d, and this is user %d: run payrack as the user that owns the keys folder", path, s.Uid, os.Geteuid())
+	}
+	return nil
 }
 
 // writeTemporary writes a durable private file beside the final one.
