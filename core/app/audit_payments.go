@@ -120,7 +120,7 @@ func (v *verification) differences(ctx context.Context, h outbound.Holding) (cod
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(all[len(all)-1].Body, &members); err != nil {
-		return "", "", fault.Wrap(fault.Internal, "journal_unreadable", "an entry of the journal cannot be read", err)
+		return "", "", fault.Wrap(fault.Internal, unreadable, "an entry of the journal cannot be read", err)
 	}
 	wrong := differing("payment", paymentColumns(heldPayment(h.Payment)), paymentColumns(now), func(member string) bool {
 		_, said := members[member]
