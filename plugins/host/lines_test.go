@@ -317,6 +317,32 @@ func TestAReleaseThatIsNotReadyIsRefused(t *testing.T) {
 	}
 }
 
+// A process that goes on and says that it is not ready is no crash: it is told once, and once when it is over.
+func TestAProcessThatIsNotReadyIsTold(t *testing.T) {
+	t.Parallel()
+	var facts factList
+	h := newHost(t, func(o *host.Options) { o.PingEvery, o.Facts = 20*time.Millisecond, facts.add })
+	one := release(t, role{Version: "1.0.0"})
+	activate(t, h, role{Version: "1.0.0"}, "{}")
+	for times := 1; times <= 2; times++ {
+		if err := h.Slot(pluginName).Reconfigure(t.Context(), fmt.Appendf(nil, `{"ill_for":%d}`, 7+times)); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it is told", func() bool { return facts.count(host.FactUnready, "1.0.0") == times })
+		eventually(t, "it is told that it is over", func() bool {
+			return facts.count(host.FactReady, "1.0.0") == times && h.Slot(pluginName).Ready(one.SHA256)
+		})
+	}
+	// Less than three times in a row is nobody's business.
+	if err := h.Slot(pluginName).Reconfigure(t.Context(), []byte(`{"ill_for":2}`)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is ready again", func() bool { return h.Slot(pluginName).Ready(one.SHA256) })
+	if n := facts.count(host.FactUnready, "1.0.0"); n != 2 {
+		t.Errorf("it was told %d times", n)
+	}
+}
+
 // A crashed release that calls wait for comes back for them; one that is asked impatiently says no at once.
 func TestACrashedReleaseComesBack(t *testing.T) {
 	t.Parallel()
