@@ -12,8 +12,8 @@ import (
 
 	"github.com/payrack/payrack/core/app"
 	"github.com/payrack/payrack/core/company"
-	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/inbound"
 	"github.com/payrack/payrack/ports/outbound"
