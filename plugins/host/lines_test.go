@@ -221,8 +221,9 @@ func (l *load) stop(t *testing.T) {
 func TestQuarantineOfOneReleaseLeavesTheOther(t *testing.T) {
 	t.Parallel()
 	var facts factList
+	var logs logBuffer
 	h := newHost(t, func(o *host.Options) {
-		o.CrashLimit, o.BackoffBase, o.Facts, o.RestartWait = 3, time.Millisecond, facts.add, 100*time.Millisecond
+		o.CrashLimit, o.BackoffBase, o.Facts, o.RestartWait, o.Log = 3, time.Millisecond, facts.add, 100*time.Millisecond, logs.logger()
 	})
 	good, bad := role{Version: "1.0.0"}, role{Version: "2.0.0"}
 	stable := prepare(t, h, good)
@@ -252,6 +253,9 @@ func TestQuarantineOfOneReleaseLeavesTheOther(t *testing.T) {
 	_, err := slot.Prepare(t.Context(), release(t, bad), []byte(`{"label":"2.0.0"}`))
 	if refused, ok := errors.AsType[*host.Refused](err); !ok || refused.Code != host.CodeStartCrashed || !strings.Contains(refused.Message, "quarantine") {
 		t.Errorf("prepared in quarantine: %v", err)
+	}
+	if told := logs.String(); !strings.Contains(told, "not prepared again before") || strings.Contains(told, "at once") {
+		t.Errorf("the log promises what is refused: %s", told)
 	}
 	eventually(t, "the facts are told", func() bool { return facts.count(host.FactQuarantined, "2.0.0") == 1 })
 	if crashed, restarted := facts.count(host.FactCrashed, "2.0.0"), facts.count(host.FactRestarted, "2.0.0"); crashed != 3 || restarted != 2 {

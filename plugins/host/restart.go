@@ -242,13 +242,15 @@ func (l *line) crashed(detail string) {
 	l.slot.host.background(func() { l.restart(ctx, attempt, wait) })
 }
 
-// quarantine gives up until somebody orders something. The caller holds mu.
+// quarantine gives up until somebody orders something, BackoffCap after the last crash at the earliest. The caller holds mu.
 func (l *line) quarantine(detail string) {
+	o := l.slot.host.options
 	if len(l.crashes) == 0 {
 		l.crashes = append(l.crashes, time.Now())
 	}
 	l.enter(phaseQuarantined, detail)
-	l.slot.host.options.Log.LogAttrs(l.slot.host.life, slog.LevelError, "plugin quarantined; it is tried again when a replica looks and the longest back-off is over, or at once when it is activated",
+	o.Log.LogAttrs(l.slot.host.life, slog.LevelError, "plugin quarantined; it is not prepared again before the longest back-off since its last crash is over, then at the next look of this replica or when it is activated",
+		slog.Duration("longest_backoff", o.BackoffCap),
 		slog.String("plugin", l.slot.name), slog.String("plugin_version", l.version()),
 		slog.Int("crashes", len(l.crashes)), slog.String("detail", detail))
 	l.slot.host.report(Fact{
