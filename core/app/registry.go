@@ -38,6 +38,10 @@ func (a registry) AddCompany(ctx context.Context, c inbound.AddCompany) (company
 
 // SaveCompany changes a company.
 func (a registry) SaveCompany(ctx context.Context, c inbound.SaveCompany) (company.Company, error) {
+	// What another replica has just changed must not be written back to what it was.
+	if err := a.Reload(ctx); err != nil {
+		return company.Company{}, err
+	}
 	now, ok := a.index.Load().Company(c.ID)
 	if !ok {
 		return company.Company{}, fault.New(fault.NotFound, "company_not_found", "there is no such company; add it first")
