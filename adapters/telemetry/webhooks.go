@@ -59,6 +59,15 @@ func attemptOf(o webhook.Outcome) string {
 	}
 }
 
+// PassedOver counts the entries of the journal of which no company could be told. It is called once.
+func (t *Telemetry) PassedOver() (count func(), err error) {
+	c := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "payrack_webhook_passed_over_entries_total",
+		Help: "Entries of the journal that could not be read, so that no endpoint was told of them; the log names each.",
+	})
+	return c.Inc, t.metrics.watch(c)
+}
+
 // backlogPatience bounds what a look at the metrics waits for the database.
 const backlogPatience = 2 * time.Second
 

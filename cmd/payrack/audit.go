@@ -21,7 +21,7 @@ import (
 // newAudit reads the evidence of a database.
 func newAudit(store *database, key *seals.Keys) (*app.Audit, error) {
 	audit, err := app.NewAudit(app.AuditOptions{
-		Journal: store.Journal(), SealKey: key, Ledger: store.Ledger(), Directory: store.Directory(),
+		Journal: store.Journal(), SealKey: key, Ledger: store.Ledger(), Holdings: store.Holdings(),
 		Releases: store.Releases(), Clock: system.Clock{},
 	})
 	if err != nil {
@@ -65,8 +65,9 @@ func (c *cli) auditVerifyCommand() *cobra.Command {
 	var at adminFlags
 	var kept string
 	cmd := &cobra.Command{
-		Use: "verify", Short: "Read the whole journal and name the first row that was changed, taken out, added or moved",
-		Long: `verify reads every entry of the journal, every seal over it, and every payment.
+		Use: "verify", Short: "Read the whole journal and name what was changed, taken out, added or moved",
+		Long: `verify reads every entry of the journal, every seal over it, and every payment with its operations: their state, amounts, ids and
+codes must be what the journal says.
 
 A seal is made each second in which something was written, with a key that is not in the database. The server also writes
 it to its log ("journal sealed"); keep that log where nobody who can write to the database can write. With --seals FILE

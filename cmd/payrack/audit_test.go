@@ -77,7 +77,14 @@ func pay(ctx context.Context, l outbound.Ledger, i int) error {
 	}
 	link := func(r payment.Record, at time.Time) outbound.Change {
 		event := "payment." + strings.ToLower(string(r.Payment.State))
-		body, _ := json.Marshal(map[string]any{"at": at, "event": event, "state": r.Payment.State})
+		body, _ := json.Marshal(map[string]any{
+			"at": at, "event": event, "state": r.Payment.State, "type": r.Payment.Type, "provider": r.Payment.Provider, "account": r.Payment.Account,
+			"environment": r.Payment.Environment, "company": r.Payment.Company, "store": r.Payment.Store, "order_number": r.Payment.OrderNumber,
+			"currency": r.Payment.Amount.Currency, "amount": r.Payment.Amount.Units, "authorized": r.Payment.Authorized,
+			"captured": r.Payment.Captured, "refunded": r.Payment.Refunded, "refund_reserved": r.Payment.RefundReserved,
+			"provider_transaction_id": r.Payment.ProviderTransaction, "operation_id": r.Operation.ID, "operation_kind": r.Operation.Kind,
+			"operation_state": r.Operation.State, "operation_amount": r.Operation.Amount.Units,
+		})
 		e := journal.Link(r.Payment.Chain, r.Payment.Stream(), r.Payment.Version, at, event, body)
 		r.Payment.Chain = e.Hash
 		return outbound.Change{Record: r, Entry: e}
@@ -218,6 +225,13 @@ func tamperings() []tampering {
 		{"a payment's journal is deleted", []string{"DELETE FROM journal WHERE stream = '" + stream + "'"}, "entry_missing", victim, 1},
 		{"rows are given to another payment", []string{"UPDATE journal SET stream = 'payment/" + auditID(999999) + "' WHERE " + row(1)}, "entry_changed", 999999, 1},
 		{"a payment is put back to another history", []string{"UPDATE payment SET chain = {hex " + zero + "} WHERE id = '" + auditID(victim) + "'"}, "payment_differs", victim, 2},
+		{"a payment's state is changed", []string{"UPDATE payment SET state = 'REFUNDED' WHERE id = '" + auditID(victim) + "'"}, "payment_differs", victim, 2},
+		{"a payment's amount is changed", []string{"UPDATE payment SET amount = 1 WHERE id = '" + auditID(victim) + "'"}, "payment_differs", victim, 2},
+		{"a refund is made up", []string{"UPDATE payment SET refunded = 40 WHERE id = '" + auditID(victim) + "'"}, "payment_differs", victim, 2},
+		{"the provider's transaction is changed", []string{"UPDATE payment SET provider_transaction = 'other' WHERE id = '" + auditID(victim) + "'"}, "payment_differs", victim, 2},
+		{"an order is given another order id", []string{"UPDATE operation SET order_id = 'other' WHERE payment_id = '" + auditID(victim) + "'"}, "payment_differs", victim, 2},
+		{"a payment is given to another company", []string{"UPDATE payment SET company_id = 'nobody' WHERE id = '" + auditID(victim) + "'"}, "payment_differs", victim, 2},
+		{"an operation is deleted", []string{"DELETE FROM operation WHERE payment_id = '" + auditID(victim) + "'"}, "payment_differs", victim, 2},
 		{"the end of the journal is cut off", []string{"DELETE FROM journal WHERE position > (SELECT max(position) - 3 FROM journal)"}, "entry_missing", -1, 0},
 		{"a seal is taken out", []string{"DELETE FROM seal WHERE number = 4"}, "seal_out_of_line", 0, 0},
 		{"the last seal is taken out", []string{"DELETE FROM seal WHERE number = (SELECT max(number) FROM seal)"}, "kept_seal_missing", 0, 0},
@@ -361,6 +375,7 @@ func TestAuditOfPostgreSQL(t *testing.T) {
 		}
 		tamper(t, db, append([]string{
 			"ALTER TABLE journal DISABLE TRIGGER ALL", "ALTER TABLE seal DISABLE TRIGGER ALL", "ALTER TABLE payment DISABLE TRIGGER ALL",
+			"ALTER TABLE operation DISABLE TRIGGER ALL",
 		}, c.sql...), func(s string) string {
 			s = strings.ReplaceAll(s, "{bytes}", "bytea")
 			return strings.ReplaceAll(strings.ReplaceAll(s, "{hex ", `'\x`), "0}", "0'")

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 
 	"github.com/payrack/payrack/adapters/inbound/jobs"
 	"github.com/payrack/payrack/adapters/outbound/system"
 	"github.com/payrack/payrack/adapters/outbound/webhooks"
 	"github.com/payrack/payrack/configs"
 	"github.com/payrack/payrack/core/app"
+	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/webhook"
 )
 
@@ -22,9 +25,18 @@ func (p *Platform) wireEvidence(w Wiring) error {
 	if err != nil {
 		return fmt.Errorf("set up webhooks: %w", err)
 	}
+	count, err := p.Telemetry.PassedOver()
+	if err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
 	if p.notifier, err = app.NewNotifier(app.NotifierOptions{
 		Journal: p.Store.Journal(), Ledger: p.Store.Ledger(), Endpoints: p.Store.Endpoints(), Deliveries: p.Store.Deliveries(),
 		Poster: poster, Secrets: p.Keys.Secrets, Clock: system.Clock{}, IDs: system.IDs{}, Key: webhookKey,
+		PassedOver: func(ctx context.Context, e journal.Entry, err error) {
+			count()
+			w.Log.ErrorContext(ctx, "an entry of the journal cannot be read: no webhook tells of it; look at the payment and run payrack audit verify",
+				slog.String("stream", e.Stream), slog.Int64("n", e.N), slog.String("error", err.Error()))
+		},
 	}); err != nil {
 		return fmt.Errorf("set up webhooks: %w", err)
 	}

@@ -121,6 +121,18 @@ func (p pluginStatus) versions() []string {
 	return all
 }
 
+// choice names the installed versions for people; one that was revoked is there and cannot be chosen.
+func (p pluginStatus) choice() string {
+	all := make([]string, len(p.Releases))
+	for i, r := range p.Releases {
+		all[i] = r.Version
+		if r.Status == "revoked" {
+			all[i] += " (revoked)"
+		}
+	}
+	return dash(strings.Join(all, " "))
+}
+
 func (c *cli) pluginCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use: "plugin", Short: "Providers: install, activate, canary, roll back, look", Args: cobra.ArbitraryArgs, RunE: needsSubcommand,

@@ -178,7 +178,7 @@ func afterRefusal(ctx context.Context, plane *caller, name string, refused error
 		return fmt.Errorf("%w\n  installed providers: %s", refused, dash(strings.Join(pluginNames(all), " ")))
 	}
 	p := all[i]
-	versions := dash(strings.Join(p.versions(), " "))
+	versions := p.choice()
 	serves := slices.IndexFunc(p.Instances, func(i pluginInstance) bool { return i.State == "serving" && i.Version == p.Channel.Stable })
 	if serves < 0 {
 		return fmt.Errorf("%w\n  nothing serves %s now (%s); installed versions: %s", refused, name, p.state(), versions)

@@ -98,7 +98,7 @@ func (w waitFor) missing(p pluginStatus) []string {
 	c := p.Channel
 	switch {
 	case w.version != "" && !slices.Contains(p.versions(), w.version):
-		all = append(all, fmt.Sprintf("%s is not installed; installed versions: %s", w.version, dash(strings.Join(p.versions(), " "))))
+		all = append(all, fmt.Sprintf("%s is not installed; installed versions: %s", w.version, p.choice()))
 	case w.version != "" && !c.serves(w.version):
 		all = append(all, fmt.Sprintf("%s does not serve: the channel is %s, stable %s, candidate %s", w.version, c.Phase, dash(c.Stable), dash(c.Candidate)))
 	case w.generation > c.Generation:

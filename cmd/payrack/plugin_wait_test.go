@@ -42,3 +42,13 @@ func TestWaitingForADisabledProvider(t *testing.T) {
 		})
 	}
 }
+
+// A refusal names the versions that there are. One that was revoked is there, and is no way out.
+func TestRevokedVersionsAreNamedAsSuch(t *testing.T) {
+	t.Parallel()
+	p := pluginStatus{Name: "till", Releases: []pluginRelease{{Version: "1", Status: "installed"}, {Version: "2", Status: "revoked"}}}
+	missing := strings.Join(waitFor{version: "3"}.missing(p), "; ")
+	if !strings.Contains(missing, "installed versions: 1 2 (revoked);") {
+		t.Errorf("%q", missing)
+	}
+}

@@ -1,29 +1,27 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"time"
 
-	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/journal"
-	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/inbound"
 	"github.com/payrack/payrack/ports/outbound"
 )
 
 // AuditOptions are what reading the evidence needs. Every port is required.
 type AuditOptions struct {
-	Journal   outbound.Journal
-	SealKey   outbound.SealKey
-	Ledger    outbound.Ledger
-	Directory outbound.Directory
-	Releases  outbound.Releases
-	Clock     outbound.Clock
+	Journal  outbound.Journal
+	SealKey  outbound.SealKey
+	Ledger   outbound.Ledger
+	Holdings outbound.Holdings
+	Releases outbound.Releases
+	Clock    outbound.Clock
 }
 
 // Audit reads the evidence. It stands beside the core, so that it works where nothing else of the platform runs.
@@ -31,7 +29,7 @@ type Audit struct{ AuditOptions }
 
 // NewAudit makes one.
 func NewAudit(o AuditOptions) (*Audit, error) {
-	if o.Journal == nil || o.SealKey == nil || o.Ledger == nil || o.Directory == nil || o.Releases == nil || o.Clock == nil {
+	if o.Journal == nil || o.SealKey == nil || o.Ledger == nil || o.Holdings == nil || o.Releases == nil || o.Clock == nil {
 		return nil, errors.New("app: the audit needs every port")
 	}
 	return &Audit{o}, nil
@@ -50,6 +48,7 @@ const (
 	chainBroken     = "chain_broken"
 	paymentDiffers  = "payment_differs"
 	paymentMissing  = "payment_missing"
+	entryUnreadable = "entry_unreadable"
 	channelDiffers  = "channel_differs"
 	channelMissing  = "channel_missing"
 	sealForged      = "seal_signature"
@@ -65,6 +64,9 @@ const auditPage = 5000
 // verification is one run over the journal.
 type verification struct {
 	*Audit
+
+	// seed makes short prints of what entries say; they are compared within this run only.
+	seed maphash.Seed
 
 	report  inbound.AuditReport
 	entries []inbound.AuditFinding
@@ -82,11 +84,14 @@ type head struct {
 	n    int64
 	hash journal.Hash
 	seen bool
+	// bad says that an entry is not what was written; said is what they say of the rows.
+	bad  bool
+	said prints
 }
 
 // Verify reads the whole journal.
 func (a *Audit) Verify(ctx context.Context, c inbound.VerifyAudit) (inbound.AuditReport, error) {
-	v := &verification{Audit: a, heads: map[string]head{}, kept: map[int64]inbound.KeptSeal{}}
+	v := &verification{Audit: a, seed: maphash.MakeSeed(), heads: map[string]head{}, kept: map[int64]inbound.KeptSeal{}}
 	for _, k := range c.Seals {
 		v.kept[k.Number] = k
 	}
@@ -207,11 +212,14 @@ func (v *verification) unsealed(ctx context.Context) error {
 // entry holds an entry against itself and against the one before it in its stream.
 func (v *verification) entry(e journal.Placed) {
 	before := v.heads[e.Stream]
-	v.heads[e.Stream] = head{n: e.N, hash: e.Hash}
+	now := head{n: e.N, hash: e.Hash, bad: before.bad}
+	t, whole := content(e.Entry)
 	switch {
 	case !e.Verify():
+		now.bad = true
 		v.bad(e, entryChanged, "the entry was changed: its hash is not that of its content")
-	case !saysWhatItHolds(e.Entry):
+	case !whole:
+		now.bad = true
 		v.bad(e, entryChanged, "the entry was changed: its event or its time is not that of its content")
 	case e.N > before.n+1:
 		missing := e
@@ -222,18 +230,25 @@ func (v *verification) entry(e journal.Placed) {
 	case e.Prev != before.hash:
 		v.bad(e, chainBroken, "the entry does not follow the one before it: one of the two was put in its place later")
 	}
+	now.said = v.after(before.said, t)
+	v.heads[e.Stream] = now
 }
 
-// saysWhatItHolds compares the columns that are not in the hash with the body that is.
-func saysWhatItHolds(e journal.Entry) bool {
-	var t struct {
-		At    *time.Time `json:"at"`
-		Event *string    `json:"event"`
+// content reads an entry; false if the columns that are not in the hash are not those of the body, which is.
+func content(e journal.Entry) (told, bool) {
+	t, err := read(e)
+	if err != nil {
+		// The body may be of a newer program, and have these two all the same.
+		var some struct {
+			At    time.Time `json:"at"`
+			Event string    `json:"event"`
+		}
+		if json.Unmarshal(e.Body, &some) != nil {
+			return told{}, false
+		}
+		t = told{At: some.At, Event: some.Event}
 	}
-	if json.Unmarshal(e.Body, &t) != nil {
-		return false
-	}
-	return (t.Event == nil || *t.Event == e.Event) && (t.At == nil || t.At.UnixMicro() == e.At.UnixMicro())
+	return t, (t.Event == "" || t.Event == e.Event) && (t.At.IsZero() || t.At.UnixMicro() == e.At.UnixMicro())
 }
 
 func (v *verification) bad(e journal.Placed, code, what string) {
@@ -246,79 +261,4 @@ func (v *verification) badSeal(s journal.Seal, code, what string) {
 	if len(v.seals) < inbound.MaxFindings {
 		v.seals = append(v.seals, inbound.AuditFinding{Code: code, What: what, Seal: s.Number, Place: s.From})
 	}
-}
-
-// payments holds every payment against the head of its stream: the end of a journal cannot be cut off unseen, sealed or
-// not.
-func (v *verification) payments(ctx context.Context) error {
-	snapshot, err := v.Directory.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	for _, co := range snapshot.Companies {
-		for cursor := payment.ID(""); ; {
-			page, err := v.Ledger.List(ctx, outbound.Query{Company: co.ID, Before: cursor, Limit: 200})
-			if err != nil {
-				return err
-			}
-			for _, p := range page.Payments {
-				if err := v.payment(ctx, p); err != nil {
-					return err
-				}
-			}
-			if cursor = page.Next; cursor == "" {
-				break
-			}
-		}
-	}
-	return v.orphans(ctx)
-}
-
-// payment compares a payment with its journal, which may have grown since it was read.
-func (v *verification) payment(ctx context.Context, p payment.Payment) error {
-	stream := p.Stream()
-	if err := v.catchUp(ctx, stream, p.Version); err != nil {
-		return err
-	}
-	h := v.heads[stream]
-	h.seen = true
-	v.heads[stream] = h
-	at := journal.Placed{Place: v.at, Entry: journal.Entry{Stream: stream, N: p.Version}}
-	switch {
-	case h.n < p.Version:
-		at.N = h.n + 1
-		v.bad(at, entryMissing, fmt.Sprintf("the entry is gone: the payment is at version %d, and its journal ends at %d", p.Version, h.n))
-	case h.n > p.Version || h.hash != p.Chain:
-		// A payment of a page that was read before its last change is older than its journal for a moment.
-		now, err := v.Ledger.Load(ctx, p.Company, p.ID)
-		if err != nil {
-			return err
-		}
-		if now.Payment.Version < h.n || now.Payment.Version == p.Version {
-			v.bad(at, paymentDiffers, fmt.Sprintf("the payment is at version %d and its journal at %d, and the two do not agree", p.Version, h.n))
-		}
-	}
-	return nil
-}
-
-// orphans are journals of payments that are gone.
-func (v *verification) orphans(ctx context.Context) error {
-	var lost []string
-	for stream, h := range v.heads {
-		if id, ok := paymentOf(stream); ok && !h.seen {
-			switch _, err := v.Ledger.Load(ctx, "", id); {
-			case err == nil: // it began while payments were read
-			case fault.KindOf(err) == fault.NotFound:
-				lost = append(lost, stream)
-			default:
-				return err
-			}
-		}
-	}
-	slices.SortFunc(lost, cmp.Compare[string])
-	for _, stream := range lost {
-		v.bad(journal.Placed{Place: v.at, Entry: journal.Entry{Stream: stream, N: v.heads[stream].n}}, paymentMissing,
-			"the payment of this journal is gone")
-	}
-	return nil
 }

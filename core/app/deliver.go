@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/payrack/payrack/core/company"
@@ -76,12 +77,7 @@ func (d deliveries) Feed(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	listening := map[company.ID][]webhook.Endpoint{}
-	for _, e := range all {
-		if e.Enabled {
-			listening[e.Company] = append(listening[e.Company], e)
-		}
-	}
+	listening := enabled(all)
 	total := 0
 	for range feedParts {
 		if len(listening) == 0 {
@@ -95,7 +91,7 @@ func (d deliveries) Feed(ctx context.Context) (int, error) {
 		if err != nil || len(entries) == 0 {
 			return total, err
 		}
-		queued, err := d.events(ctx, entries, listening)
+		queued, passed, err := d.events(ctx, entries, listening)
 		if err != nil {
 			return total, err
 		}
@@ -106,6 +102,9 @@ func (d deliveries) Feed(ctx context.Context) (int, error) {
 			return total, err
 		}
 		total += len(queued)
+		for _, one := range passed {
+			d.PassedOver(ctx, one.entry, one.err)
+		}
 		if len(entries) < feedAtOnce {
 			break
 		}
@@ -113,23 +112,43 @@ func (d deliveries) Feed(ctx context.Context) (int, error) {
 	return total, nil
 }
 
-// events are the deliveries of a part of the journal.
+// enabled are the endpoints that are told, by company.
+func enabled(all []webhook.Endpoint) map[company.ID][]webhook.Endpoint {
+	listening := map[company.ID][]webhook.Endpoint{}
+	for _, e := range all {
+		if e.Enabled {
+			listening[e.Company] = append(listening[e.Company], e)
+		}
+	}
+	return listening
+}
+
+// passed is an entry that could not be read.
+type passed struct {
+	entry journal.Entry
+	err   error
+}
+
+// events are the deliveries of a part of the journal. An entry that cannot be read is passed over: it must not keep what
+// happened to all other payments from their companies.
 func (d deliveries) events(
 	ctx context.Context, entries []journal.Placed, listening map[company.ID][]webhook.Endpoint,
-) ([]webhook.Delivery, error) {
-	var all []webhook.Delivery
+) (all []webhook.Delivery, over []passed, err error) {
 	for _, e := range entries {
 		id, ok := paymentOf(e.Stream)
 		if !ok {
 			continue
 		}
 		some, err := d.eventsOf(ctx, e.Entry, id, listening)
-		if err != nil {
-			return nil, err
+		switch {
+		case fault.CodeOf(err) == unreadable || fault.KindOf(err) == fault.NotFound:
+			over = append(over, passed{e.Entry, err})
+		case err != nil:
+			return nil, nil, err
 		}
 		all = append(all, some...)
 	}
-	return all, nil
+	return all, over, nil
 }
 
 // eventsOf are the deliveries of an entry: one for each endpoint of the company that wants it.
@@ -139,6 +158,9 @@ func (d deliveries) eventsOf(
 	t, err := read(e)
 	if err != nil {
 		return nil, err
+	}
+	if !slices.Contains(payment.States(), t.State) {
+		return nil, fault.New(fault.Internal, unreadable, "an entry of the journal says a state that this program does not know")
 	}
 	typ := t.change().Type()
 	if typ == "" {
@@ -180,7 +202,10 @@ func (d deliveries) repeats(ctx context.Context, e journal.Entry, t told, typ st
 		return false, err
 	}
 	b, err := read(before[0])
-	return b.change().Type() == typ, err
+	if err != nil {
+		return false, nil //nolint:nilerr // better told twice than not at all
+	}
+	return b.change().Type() == typ, nil
 }
 
 // Bounds of sending.
@@ -325,7 +350,7 @@ func (d deliveries) body(ctx context.Context, one webhook.Delivery) ([]byte, err
 		return nil, err
 	}
 	if len(entries) == 0 || entries[0].N != one.N {
-		return nil, fault.New(fault.Internal, "journal_unreadable", "the journal lacks the entry of an event")
+		return nil, fault.New(fault.Internal, unreadable, "the journal lacks the entry of an event")
 	}
 	t, err := read(entries[0])
 	if err != nil {

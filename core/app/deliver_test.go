@@ -16,8 +16,10 @@ import (
 	"github.com/payrack/payrack/core/app"
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/fault"
+	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/webhook"
 	"github.com/payrack/payrack/ports/inbound"
+	"github.com/payrack/payrack/ports/outbound"
 )
 
 // shop is a company's server: it answers as told and keeps what it took.
@@ -102,16 +104,23 @@ func eventIn(t *testing.T, m webhook.Message) sentEvent {
 // notifying is a resolving world that also tells its company, each second.
 func notifying(t *testing.T) (*world, *shop, *app.Notifier) {
 	t.Helper()
-	w, s := resolving(t), &shop{}
+	return notifyingOf(t, resolving(t), func(*app.NotifierOptions) {})
+}
+
+func notifyingOf(t *testing.T, w *world, edit func(*app.NotifierOptions)) (*world, *shop, *app.Notifier) {
+	t.Helper()
+	s := &shop{}
 	beside := memory.New()
 	if err := beside.Directory().AddCompany(t.Context(), company.Company{ID: "co", Name: "Company"}); err != nil {
 		t.Fatal(err)
 	}
 	kept := memory.NewWebhooks(beside)
-	n, err := app.NewNotifier(app.NotifierOptions{
+	o := app.NotifierOptions{
 		Journal: w.Journal, Ledger: w.ledger, Endpoints: kept.Endpoints(), Deliveries: kept.Deliveries(), Poster: s,
 		Secrets: vault{}, Clock: w.clock, IDs: &ids{}, Key: func() ([]byte, error) { return make([]byte, webhook.SecretBytes), nil },
-	})
+	}
+	edit(&o)
+	n, err := app.NewNotifier(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +179,67 @@ func TestACompanyHearsOfItsPayments(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 	})
+}
+
+// illegible is a journal in which some entries are not as this program writes them.
+type illegible struct {
+	outbound.Journal
+	spoil func(journal.Entry) []byte
+}
+
+func (j illegible) Tail(ctx context.Context, after journal.Place, limit int) ([]journal.Placed, error) {
+	all, err := j.Journal.Tail(ctx, after, limit)
+	for i := range all {
+		all[i].Body = j.spoil(all[i].Entry)
+	}
+	return all, err
+}
+
+func (j illegible) Entries(ctx context.Context, stream string, after int64, limit int) ([]journal.Entry, error) {
+	all, err := j.Journal.Entries(ctx, stream, after, limit)
+	for i := range all {
+		all[i].Body = j.spoil(all[i])
+	}
+	return all, err
+}
+
+// One entry cannot be read, and all that happened behind it is told all the same. It is not passed over in silence.
+func TestAnEntryThatCannotBeReadStopsNobodysWebhooks(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"cut off": `{"at":"2026-`, "of another shape": `{"state":7}`, "of a newer program": `{"state":"TELEPORTED","company":"co"}`, "empty": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var over []journal.Entry
+				w, s, n := notifyingOf(t, resolving(t), func(o *app.NotifierOptions) {
+					o.Journal = illegible{o.Journal, func(e journal.Entry) []byte {
+						if e.N == 2 && strings.Contains(string(e.Body), `"order_number":"A"`) {
+							return []byte(body)
+						}
+						return e.Body
+					}}
+					o.PassedOver = func(_ context.Context, e journal.Entry, err error) {
+						if fault.CodeOf(err) != "journal_unreadable" {
+							t.Errorf("%v", err)
+						}
+						over = append(over, e)
+					}
+				})
+				listen(t, n)
+				must(t)(w.Payments().Pay(t.Context(), w.order("A")))
+				must(t)(w.Payments().Pay(t.Context(), w.order("B")))
+				time.Sleep(20 * time.Second)
+				if got := s.heard(t); !slices.Equal(got, []string{"B payment.succeeded"}) {
+					t.Errorf("heard %v", got)
+				}
+				if len(over) != 1 || over[0].Stream != w.record(t.Context(), "A").Payment.Stream() || over[0].N != 2 {
+					t.Errorf("passed over: %+v", over)
+				}
+			})
+		})
+	}
 }
 
 // An endpoint that fails hears everything in the end, each payment's events in order and with the same id and body.

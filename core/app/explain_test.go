@@ -29,7 +29,7 @@ var hidden = regexp.MustCompile(`(id-\d{8}|cl_[a-z2-7]{26})`)
 func auditOf(t *testing.T, w *world) *app.Audit {
 	t.Helper()
 	a, err := app.NewAudit(app.AuditOptions{
-		Journal: w.Journal, SealKey: &sealKey{}, Ledger: w.ledger, Directory: w.App.Options.Directory, Releases: w.Options.Releases, Clock: w.clock,
+		Journal: w.Journal, SealKey: &sealKey{}, Ledger: w.ledger, Holdings: w.store.Holdings(), Releases: w.Options.Releases, Clock: w.clock,
 	})
 	if err != nil {
 		t.Fatal(err)

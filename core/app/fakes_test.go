@@ -265,6 +265,7 @@ type world struct {
 	t      *testing.T
 	till   *till
 	ledger *shaky
+	store  *memory.Store
 	clock  *clock
 	who    access.Principal
 	client access.Client
@@ -275,7 +276,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	store := memory.New()
 	w := &world{
-		t: t, till: &till{sent: map[string]int{}, answers: approved}, ledger: &shaky{Ledger: store.Ledger()}, clock: &clock{},
+		t: t, till: &till{sent: map[string]int{}, answers: approved}, ledger: &shaky{Ledger: store.Ledger()}, store: store, clock: &clock{},
 	}
 	var err error
 	w.App, err = app.New(app.Options{

@@ -247,6 +247,7 @@ func TestCrashesOnTrial(t *testing.T) {
 		"a second one":      {[]release.FactKind{release.FactCrashed, release.FactRestarted, release.FactCrashed}, true},
 		"hung and crashed":  {[]release.FactKind{release.FactWedged, release.FactCrashed}, true},
 		"given up by host":  {[]release.FactKind{release.FactQuarantined}, true},
+		"not ready":         {[]release.FactKind{release.FactUnready}, true},
 		"its drain is slow": {[]release.FactKind{release.FactOverdrawn, release.FactOverdrawn}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -268,10 +269,43 @@ func TestCrashesOnTrial(t *testing.T) {
 			}
 			y.until("it is rolled back", func() bool { return y.channel().Phase == release.RolledBack })
 			body := y.last("rolled_back")
-			if y.channel().Stable != "1.0.0" || !strings.Contains(body, `"automatic":true`) || !strings.Contains(body, `"actor":"system"`) || !strings.Contains(body, "crashed") {
+			if y.channel().Stable != "1.0.0" || !strings.Contains(body, `"automatic":true`) || !strings.Contains(body, `"actor":"system"`) || !strings.Contains(body, "crashed") && !strings.Contains(body, "unready") {
 				t.Errorf("%+v %s", y.channel(), body)
 			}
 		})
+	}
+}
+
+// A canary whose process says that it is not ready loses its payments to the other release without a crash; it is rolled back, unless
+// the other one is not ready either.
+func TestACanaryThatIsNotReadyIsRolledBack(t *testing.T) {
+	t.Parallel()
+	for _, both := range []bool{false, true} {
+		y := newYard(t, "r1", "r2")
+		r := y.replicas[0]
+		y.install(r, "1.0.0", "1.1.0")
+		y.activate(r, "1.0.0")
+		if _, err := r.Channels().Canary(t.Context(), inbound.CanaryPlugin{Name: "till", Version: "1.1.0", Weight: 10}); err != nil {
+			t.Fatal(err)
+		}
+		tell := func(kind release.FactKind, version string) {
+			r.Fleet().Observe(release.Fact{Kind: kind, Name: "till", Version: version, Detail: "no route to the gateway", At: y.clock.Now()})
+		}
+		if both {
+			tell(release.FactUnready, "1.0.0")
+			tell(release.FactUnready, "1.1.0")
+			tell(release.FactReady, "1.1.0")
+			time.Sleep(100 * time.Millisecond)
+			if c := y.channel(); c.Phase != release.InCanary {
+				t.Fatalf("neither was ready, and %+v", c)
+			}
+			tell(release.FactReady, "1.0.0")
+		}
+		tell(release.FactUnready, "1.1.0")
+		y.until("it is rolled back", func() bool { return y.channel().Phase == release.RolledBack })
+		if body := y.last("rolled_back"); y.channel().Stable != "1.0.0" || !strings.Contains(body, "no route to the gateway") {
+			t.Errorf("%s", body)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/payrack/payrack/core/app"
 	"github.com/payrack/payrack/core/company"
+	"github.com/payrack/payrack/core/fault"
 	"github.com/payrack/payrack/core/money"
 	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/ports/inbound"
@@ -276,6 +277,40 @@ func TestAReviewEndsTheProvidersUndecidedWords(t *testing.T) {
 		reply, err := w.Payments().Pay(t.Context(), w.order("R"))
 		if err != nil || strings.Contains(string(reply.Body), "9999") || reply.State != payment.Succeeded {
 			t.Errorf("%+v %s, %v", reply, reply.Body, err)
+		}
+	})
+}
+
+// Nobody ever said whether a hold stands, and two people find out that it does: then it is one as any other, and can be captured.
+func TestAHoldInDoubtIsReviewedAsHeld(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := resolving(t)
+		w.policy(company.ToReview)
+		w.till.answers = func(context.Context, outbound.Instruction) outbound.Answer { return outbound.Answer{} }
+		w.till.finds = func(outbound.Question) outbound.Findings { return outbound.Findings{Failed: true} }
+		c := w.order("H")
+		c.Request = mustJSON(t, map[string]any{"order": "H", "amount": 100, "req": "h-req", "hold": true})
+		must(t)(w.Payments().Pay(t.Context(), c))
+		must(t)(w.Payments().Pay(t.Context(), w.order("P")))
+		time.Sleep(3 * time.Minute)
+		decision := func(order string) error {
+			_, err := w.Recovery().Review(t.Context(), inbound.ReviewPayment{
+				Payment: w.record(t.Context(), order).Payment.ID, To: payment.Authorized, Actor: "a", Approver: "b", Evidence: "the provider's console",
+			})
+			return err
+		}
+		must(t)(nil, decision("H"))
+		if p := w.record(t.Context(), "H").Payment; p.State != payment.Authorized || p.Authorized != 100 || p.Captured != 0 {
+			t.Errorf("%s, authorized %d, captured %d", p.State, p.Authorized, p.Captured)
+		}
+		if err := decision("P"); fault.CodeOf(err) != "amounts_do_not_fit" {
+			t.Errorf("a payment that takes the money at once became a hold: %v", err)
+		}
+		w.till.answers = approved
+		must(t)(w.Payments().Capture(t.Context(), w.followUp("H", 100, "h-capture")))
+		if p := w.record(t.Context(), "H").Payment; p.State != payment.Succeeded || p.Captured != 100 {
+			t.Errorf("%s, captured %d", p.State, p.Captured)
 		}
 	})
 }

@@ -52,6 +52,8 @@ type line struct {
 	since   int64
 	tallies map[string]*release.Tally
 	crashed map[string]time.Time
+	// unready are the versions whose process here says that it is not ready.
+	unready map[string]bool
 	// said is the last report, reported when it was made.
 	said     release.Report
 	reported time.Time
@@ -83,7 +85,7 @@ func (f *lines) line(name string) *line {
 	}
 	l, _ := f.all.LoadOrStore(name, &line{
 		name: name, ready: map[string]bool{}, refused: map[string]refusal{}, starting: map[string]*start{},
-		tallies: map[string]*release.Tally{}, crashed: map[string]time.Time{}, memory: map[string]int64{},
+		tallies: map[string]*release.Tally{}, crashed: map[string]time.Time{}, unready: map[string]bool{}, memory: map[string]int64{},
 	})
 	return l.(*line) //nolint:forcetypeassert // stored above
 }

@@ -1,10 +1,12 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
 
+	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/webhook"
 	"github.com/payrack/payrack/ports/inbound"
 	"github.com/payrack/payrack/ports/outbound"
@@ -26,6 +28,9 @@ type NotifierOptions struct {
 	// one that hangs does not hold up the others.
 	AtOnce     int
 	AtOnceEach int
+	// PassedOver is told of an entry of which nobody could be told, because it cannot be read: it is changed, or of a newer
+	// program. The others are told all the same. nil for nobody.
+	PassedOver func(ctx context.Context, e journal.Entry, err error)
 	// Keep is how long ended deliveries are kept, 30 days if zero.
 	Keep time.Duration
 }
@@ -52,6 +57,9 @@ func NewNotifier(o NotifierOptions) (*Notifier, error) {
 	if o.Journal == nil || o.Ledger == nil || o.Endpoints == nil || o.Deliveries == nil || o.Poster == nil ||
 		o.Secrets == nil || o.Clock == nil || o.IDs == nil || o.Key == nil {
 		return nil, errors.New("app: the notifier needs every port")
+	}
+	if o.PassedOver == nil {
+		o.PassedOver = func(context.Context, journal.Entry, error) {}
 	}
 	if o.AtOnce <= 0 {
 		o.AtOnce = 64

@@ -38,6 +38,7 @@ func (a registry) AddCompany(ctx context.Context, c inbound.AddCompany) (company
 
 // SaveCompany changes a company.
 func (a registry) SaveCompany(ctx context.Context, c inbound.SaveCompany) (company.Company, error) {
+	// What another replica has just changed must not be written back to what it was.
 	if err := a.Reload(ctx); err != nil {
 		return company.Company{}, err
 	}

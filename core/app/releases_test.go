@@ -311,7 +311,7 @@ func TestTheAuditCoversChannels(t *testing.T) {
 	y.activate(r, "1.1.0")
 	audit := func() []string {
 		a, err := app.NewAudit(app.AuditOptions{
-			Journal: y.Journal, SealKey: &sealKey{}, Ledger: y.ledger, Directory: y.Options.Directory, Releases: tampered{y.Options.Releases, y}, Clock: y.clock,
+			Journal: y.Journal, SealKey: &sealKey{}, Ledger: y.ledger, Holdings: y.store.Holdings(), Releases: tampered{y.Options.Releases, y}, Clock: y.clock,
 		})
 		if err != nil {
 			t.Fatal(err)

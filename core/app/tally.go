@@ -104,6 +104,7 @@ func (a *App) observed(f release.Fact) {
 	case release.FactMemory:
 		l.memory[f.Version] = max(l.memory[f.Version], f.Value)
 	case release.FactCrashed, release.FactWedged:
+		delete(l.unready, f.Version)
 		delete(l.ready, f.Version)
 		// One crash of the release that has all payments may be an accident; one of a candidate is enough.
 		before, again := l.crashed[f.Version]
@@ -116,6 +117,13 @@ func (a *App) observed(f release.Fact) {
 		l.tally(f.Version).Overran += f.Value
 		a.mind(l, f.Version, true)
 		return
+	case release.FactUnready:
+		// It takes no payments. Where the other one is not ready either, the cause is neither's: it would change nothing.
+		watched, against := trial(l.channel)
+		counts = watched == f.Version && !l.unready[against] && !l.unready[watched]
+		l.unready[f.Version] = true
+	case release.FactReady:
+		delete(l.unready, f.Version)
 	case release.FactRestarted, release.FactOverdrawn:
 	}
 	if counts {

@@ -65,11 +65,14 @@ func paymentOf(stream string) (payment.ID, bool) {
 	return payment.ID(id), ok
 }
 
+// unreadable is the code of an entry that cannot be read.
+const unreadable = "journal_unreadable"
+
 // read reads an entry of a payment's journal.
 func read(e journal.Entry) (told, error) {
 	var t told
 	if err := json.Unmarshal(e.Body, &t); err != nil {
-		return told{}, fault.Wrap(fault.Internal, "journal_unreadable",
+		return told{}, fault.Wrap(fault.Internal, unreadable,
 			"an entry of the journal cannot be read; payrack audit verify says whether it was changed", err)
 	}
 	return t, nil

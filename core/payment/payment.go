@@ -158,5 +158,20 @@ type Record struct {
 	Operation Operation
 }
 
+// HoldEnds is when the provider lets go of what it holds; zero if it did not say, or holds nothing any more: what was captured
+// or given back does not end. An authorization that expired keeps the time at which it did.
+func (p Payment) HoldEnds() time.Time {
+	switch p.State {
+	case Voided, Reversed, Failed:
+		return time.Time{}
+	case Sending, RequiresAction, Authorized, Capturing, Voiding, Refunding, Succeeded, Unknown, Reversing,
+		Refunded, PartiallyRefunded, Expired, Mismatch, Review:
+	}
+	if p.Captured > 0 {
+		return time.Time{}
+	}
+	return p.AuthorizationEnds
+}
+
 // Stream is the name of the payment's journal.
 func (p Payment) Stream() string { return "payment/" + string(p.ID) }

@@ -250,6 +250,10 @@ func reviewed(r Record, e Reviewed) (Record, error) {
 		p.Refunded = e.Refunded.Units
 	}
 	p.Authorized = max(p.Authorized, p.Captured)
+	if e.To == Authorized && !p.Capture && p.Authorized == 0 {
+		// A hold whose answer never came: what is held is what was asked for, or it would be another decision.
+		p.Authorized = p.Amount.Units
+	}
 	fits := p.Refunded <= p.Captured
 	ok := true
 	switch e.To {

@@ -80,7 +80,7 @@ func Judge(stable, candidate Tally, g Gates) (breach string, broken bool) {
 	case candidate.Breaches > 0:
 		return fmt.Sprintf("%s broke an invariant %d times: %s", candidate.Version, candidate.Breaches, candidate.Evidence), true
 	case candidate.Crashes > 0:
-		return fmt.Sprintf("%s crashed or hung %d times: %s", candidate.Version, candidate.Crashes, candidate.Evidence), true
+		return fmt.Sprintf("%s crashed, hung or was not ready %d times: %s", candidate.Version, candidate.Crashes, candidate.Evidence), true
 	case g.Off:
 		return "", false
 	}

@@ -57,7 +57,7 @@ type Tally struct {
 	// Unchecked calls were to be compared and were not: too many at once, the other release could not say, or the payment
 	// had moved on.
 	Unchecked int64 `json:"unchecked"`
-	// Crashes of the process, wedged ones included.
+	// Crashes of the process, wedged ones included, and times that it went on and said that it is not ready.
 	Crashes int64 `json:"crashes"`
 	// Latency counts calls by class, see Buckets.
 	Latency [Buckets]int64 `json:"latency"`
@@ -85,6 +85,9 @@ const (
 	FactOverdrawn FactKind = "overdrawn"
 	// FactOverran: a process went on with Value calls that had been given up seconds before.
 	FactOverran FactKind = "overran"
+	// FactUnready: a process that serves says that it is not ready, and takes no calls. FactReady: it does again.
+	FactUnready FactKind = "unready"
+	FactReady   FactKind = "ready"
 	// FactMemory carries Value, the process's resident memory in bytes.
 	FactMemory FactKind = "memory"
 )

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/payrack/payrack/core/app"
 	"github.com/payrack/payrack/core/journal"
 	"github.com/payrack/payrack/core/payment"
+	"github.com/payrack/payrack/ports/inbound"
 	"github.com/payrack/payrack/ports/outbound"
 )
 
@@ -36,6 +38,7 @@ func (s *simulation) reckon() {
 	}
 	s.charges(orders)
 	s.told(byID)
+	s.audited(ctx)
 	for _, what := range s.book.unsigned {
 		s.problem("%s went out without a credential", what)
 	}
@@ -43,6 +46,25 @@ func (s *simulation) reckon() {
 		if n > 1 {
 			s.problem("I10: operation %s was sent %d times", op, n)
 		}
+	}
+}
+
+// audited is I12 over everything: the rows are what the journal says of them, to the column.
+func (s *simulation) audited(ctx context.Context) {
+	audit, err := app.NewAudit(app.AuditOptions{
+		Journal: s.store.Journal(), SealKey: sealKey{}, Ledger: s.store.Ledger(), Holdings: s.store.Holdings(),
+		Releases: s.store.Releases(), Clock: clock{},
+	})
+	if err != nil {
+		s.problem("%v", err)
+		return
+	}
+	report, err := audit.Verify(ctx, inbound.VerifyAudit{})
+	if err != nil {
+		s.problem("I12: %v", err)
+	}
+	for _, f := range report.Findings {
+		s.problem("I12: %s %s: %s", f.Stream, f.Code, f.What)
 	}
 }
 

@@ -72,8 +72,8 @@ func Body(d Delivery, r payment.Record) ([]byte, error) {
 	if id := r.Operation.OrderID; id != p.OrderNumber {
 		data.OrderID = id
 	}
-	if !p.AuthorizationEnds.IsZero() {
-		data.AuthorizationEndsAt = new(instant(p.AuthorizationEnds))
+	if ends := p.HoldEnds(); !ends.IsZero() {
+		data.AuthorizationEndsAt = new(instant(ends))
 	}
 	return encoded(payload{Type: d.Type, ID: d.ID, Timestamp: instant(d.At), Data: data})
 }

@@ -23,6 +23,10 @@ const (
 	FactOverdrawn FactKind = "overdrawn"
 	// FactOverran: a process went on with calls that had been given up, for longer than Options.DrainExtra. Value is their number.
 	FactOverran FactKind = "overran"
+	// FactUnready: a process that serves has said three times in a row that it is not ready, and takes no calls. Detail is what
+	// it says. FactReady: it is ready again.
+	FactUnready FactKind = "unready"
+	FactReady   FactKind = "ready"
 	// FactMemory: the resident memory of a process was never as large; Value is in bytes.
 	FactMemory FactKind = "memory"
 )

@@ -221,8 +221,9 @@ func (l *load) stop(t *testing.T) {
 func TestQuarantineOfOneReleaseLeavesTheOther(t *testing.T) {
 	t.Parallel()
 	var facts factList
+	var logs logBuffer
 	h := newHost(t, func(o *host.Options) {
-		o.CrashLimit, o.BackoffBase, o.Facts, o.RestartWait = 3, time.Millisecond, facts.add, 100*time.Millisecond
+		o.CrashLimit, o.BackoffBase, o.Facts, o.RestartWait, o.Log = 3, time.Millisecond, facts.add, 100*time.Millisecond, logs.logger()
 	})
 	good, bad := role{Version: "1.0.0"}, role{Version: "2.0.0"}
 	stable := prepare(t, h, good)
@@ -252,6 +253,9 @@ func TestQuarantineOfOneReleaseLeavesTheOther(t *testing.T) {
 	_, err := slot.Prepare(t.Context(), release(t, bad), []byte(`{"label":"2.0.0"}`))
 	if refused, ok := errors.AsType[*host.Refused](err); !ok || refused.Code != host.CodeStartCrashed || !strings.Contains(refused.Message, "quarantine") {
 		t.Errorf("prepared in quarantine: %v", err)
+	}
+	if told := logs.String(); !strings.Contains(told, "not prepared again before") || strings.Contains(told, "at once") {
+		t.Errorf("the log promises what is refused: %s", told)
 	}
 	eventually(t, "the facts are told", func() bool { return facts.count(host.FactQuarantined, "2.0.0") == 1 })
 	if crashed, restarted := facts.count(host.FactCrashed, "2.0.0"), facts.count(host.FactRestarted, "2.0.0"); crashed != 3 || restarted != 2 {
@@ -314,6 +318,32 @@ func TestAReleaseThatIsNotReadyIsRefused(t *testing.T) {
 	_, err := h.Slot(pluginName).Prepare(t.Context(), one, ill)
 	if refused, ok := errors.AsType[*host.Refused](err); !ok || refused.Code != host.CodeStartCrashed || !strings.Contains(refused.Message, "does not take calls now") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A process that goes on and says that it is not ready is no crash: it is told once, and once when it is over.
+func TestAProcessThatIsNotReadyIsTold(t *testing.T) {
+	t.Parallel()
+	var facts factList
+	h := newHost(t, func(o *host.Options) { o.PingEvery, o.Facts = 20*time.Millisecond, facts.add })
+	one := release(t, role{Version: "1.0.0"})
+	activate(t, h, role{Version: "1.0.0"}, "{}")
+	for times := 1; times <= 2; times++ {
+		if err := h.Slot(pluginName).Reconfigure(t.Context(), fmt.Appendf(nil, `{"ill_for":%d}`, 7+times)); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it is told", func() bool { return facts.count(host.FactUnready, "1.0.0") == times })
+		eventually(t, "it is told that it is over", func() bool {
+			return facts.count(host.FactReady, "1.0.0") == times && h.Slot(pluginName).Ready(one.SHA256)
+		})
+	}
+	// Less than three times in a row is nobody's business.
+	if err := h.Slot(pluginName).Reconfigure(t.Context(), []byte(`{"ill_for":2}`)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is ready again", func() bool { return h.Slot(pluginName).Ready(one.SHA256) })
+	if n := facts.count(host.FactUnready, "1.0.0"); n != 2 {
+		t.Errorf("it was told %d times", n)
 	}
 }
 

@@ -114,6 +114,7 @@ type settings struct {
 	Label  string          `json:"label"`
 	Reject bool            `json:"reject"`
 	Ill    bool            `json:"ill"`
+	IllFor int64           `json:"ill_for"` // so many times it says that it is not ready, then it is
 	Secret provider.Secret `json:"secret"`
 }
 
@@ -128,6 +129,7 @@ type testProvider struct {
 	settings settings
 	host     provider.Host
 	closed   atomic.Bool
+	asked    atomic.Int64
 }
 
 func (p *testProvider) Close() error {
@@ -136,7 +138,7 @@ func (p *testProvider) Close() error {
 }
 
 func (p *testProvider) Health(context.Context, bool) error {
-	if p.settings.Ill {
+	if p.settings.Ill || p.asked.Add(1) <= p.settings.IllFor {
 		return errors.New("a fever")
 	}
 	return nil

@@ -12,6 +12,9 @@ import (
 // missesToKill is how many pings in a row a plugin may miss.
 const missesToKill = 3
 
+// refusalsToTell is how many pings in a row a plugin may answer with "not ready" before that is told: a moment is nobody's business.
+const refusalsToTell = 3
+
 // reliefPause is how long after a start beside an instance that missed a ping the next one may begin: one that misses every other
 // ping is no reason for a process each time.
 const reliefPause = 10 * time.Second
@@ -27,6 +30,7 @@ func (l *line) watch(in *instance) {
 	defer ticker.Stop()
 	l.slot.host.sample(in)
 	var renewal, relief time.Time
+	unready := 0
 	for misses := 0; ; {
 		select {
 		case <-in.process.exited:
@@ -41,7 +45,7 @@ func (l *line) watch(in *instance) {
 			renewal = time.Now()
 			l.slot.host.background(func() { l.replace(in, why) })
 		}
-		ready, err := l.slot.ping(in)
+		ready, detail, err := l.slot.ping(in)
 		if in.life.Err() != nil {
 			continue // it was cut off; its end is ordered
 		}
@@ -63,6 +67,7 @@ func (l *line) watch(in *instance) {
 			in.log.LogAttrs(in.life, slog.LevelWarn, "plugin readiness changed", slog.Bool("ready", fit))
 			l.slot.wake()
 		}
+		unready = l.slot.host.refusals(in, unready, ready || err != nil, detail)
 		if misses == 1 && in.reachable() && time.Since(relief) > reliefPause { // of one that cannot be reached the exit is on its way
 			relief = time.Now()
 			l.slot.host.background(func() { l.relieve(in) })
@@ -70,6 +75,23 @@ func (l *line) watch(in *instance) {
 		l.slot.host.sample(in)
 		l.slot.host.overruns(in)
 	}
+}
+
+// refusals counts how often in a row a process that serves said that it is not ready, and tells it once, and once when it is over. A
+// ping that was missed says neither, and has its own end.
+func (h *Host) refusals(in *instance, before int, ready bool, detail string) int {
+	if ready {
+		if before >= refusalsToTell && in.healthy.Load() {
+			h.tell(in, FactReady, "", 0)
+		} else if before >= refusalsToTell {
+			return before // it does not answer: it is not ready again
+		}
+		return 0
+	}
+	if before+1 == refusalsToTell {
+		h.tell(in, FactUnready, "the plugin says that it is not ready: "+words(detail), 0)
+	}
+	return min(before+1, refusalsToTell)
 }
 
 // relieve gives the place of an instance that missed a ping to another process of the same release, unless it answers again
@@ -133,11 +155,11 @@ func (l *line) startBeside(in *instance, why string, wanted func() bool) *instan
 	return nil
 }
 
-func (s *Slot) ping(in *instance) (ready bool, err error) {
+func (s *Slot) ping(in *instance) (ready bool, detail string, err error) {
 	ctx, cancel := context.WithTimeout(in.life, s.host.options.PingTimeout)
 	defer cancel()
 	answer, err := in.client.Health(ctx, &providerv1.HealthRequest{})
-	return answer.GetReady(), err
+	return answer.GetReady(), answer.GetDetail(), err
 }
 
 // onExit is called when a process has ended, for whatever reason.
@@ -220,13 +242,15 @@ func (l *line) crashed(detail string) {
 	l.slot.host.background(func() { l.restart(ctx, attempt, wait) })
 }
 
-// quarantine gives up until somebody orders something. The caller holds mu.
+// quarantine gives up until somebody orders something, BackoffCap after the last crash at the earliest. The caller holds mu.
 func (l *line) quarantine(detail string) {
+	o := l.slot.host.options
 	if len(l.crashes) == 0 {
 		l.crashes = append(l.crashes, time.Now())
 	}
 	l.enter(phaseQuarantined, detail)
-	l.slot.host.options.Log.LogAttrs(l.slot.host.life, slog.LevelError, "plugin quarantined; it is tried again when a replica looks and the longest back-off is over, or at once when it is activated",
+	o.Log.LogAttrs(l.slot.host.life, slog.LevelError, "plugin quarantined; it is not prepared again before the longest back-off since its last crash is over, then at the next look of this replica or when it is activated",
+		slog.Duration("longest_backoff", o.BackoffCap),
 		slog.String("plugin", l.slot.name), slog.String("plugin_version", l.version()),
 		slog.Int("crashes", len(l.crashes)), slog.String("detail", detail))
 	l.slot.host.report(Fact{

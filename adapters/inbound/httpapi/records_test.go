@@ -122,7 +122,8 @@ func TestList(t *testing.T) {
 func TestListAsCSV(t *testing.T) {
 	t.Parallel()
 	p := newPlane(t, nil)
-	odd := record("0190a1b2-0000-7000-8000-000000000003", "acme", payment.Failed)
+	odd := record("0190a1b2-0000-7000-8000-000000000003", "acme", payment.Authorized)
+	odd.Payment.Captured = 0 // what is captured does not end
 	odd.Payment.OrderNumber, odd.Payment.Attempt, odd.Payment.Store = "A,\"1\"\n二", 2, "S1"
 	odd.Payment.AuthorizationEnds = odd.Payment.CreatedAt
 	p.records.records = []payment.Record{record(paymentID, "acme", payment.Succeeded), odd}

@@ -79,7 +79,7 @@ func paymentOf(p payment.Payment) paymentReply {
 		Authorized: units(p.Authorized), Captured: units(p.Captured), Refunded: units(p.Refunded),
 		Failure: string(p.Failure), ProviderCode: p.Code, DeclineCode: p.DeclineCode, Provider: p.Provider,
 		ProviderTransactionID: p.ProviderTransaction, MandateID: p.Mandate, PluginVersion: version,
-		IsTest: p.Environment == company.Test, AuthorizationEndsAt: moment(p.AuthorizationEnds),
+		IsTest: p.Environment == company.Test, AuthorizationEndsAt: moment(p.HoldEnds()),
 		CreatedAt: instant(p.CreatedAt), UpdatedAt: instant(p.UpdatedAt),
 	}
 	if p.Attempt > 1 {

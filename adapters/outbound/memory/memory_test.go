@@ -29,6 +29,14 @@ func TestJournal(t *testing.T) {
 	outboundtest.Journal(t, func(*testing.T) outboundtest.Stores { return stores(memory.New()) })
 }
 
+func TestHoldings(t *testing.T) {
+	t.Parallel()
+	outboundtest.Holdings(t, func(*testing.T) outboundtest.HoldingsStores {
+		s := memory.New()
+		return outboundtest.HoldingsStores{Stores: stores(s), Holdings: s.Holdings()}
+	})
+}
+
 func TestMandates(t *testing.T) {
 	t.Parallel()
 	outboundtest.Mandates(t, func(*testing.T) outboundtest.Stores { return stores(memory.New()) })

@@ -399,7 +399,7 @@ func TestFactsArriveWhole(t *testing.T) {
 	for from, to := range map[host.FactKind]release.FactKind{
 		host.FactCrashed: release.FactCrashed, host.FactWedged: release.FactWedged, host.FactQuarantined: release.FactQuarantined,
 		host.FactRestarted: release.FactRestarted, host.FactOverdrawn: release.FactOverdrawn, host.FactMemory: release.FactMemory,
-		host.FactOverran: release.FactOverran,
+		host.FactOverran: release.FactOverran, host.FactUnready: release.FactUnready, host.FactReady: release.FactReady,
 	} {
 		at := time.Unix(1, 0)
 		got := providers.FactToCore(host.Fact{Kind: from, Name: "n", Version: "v", SHA256: "s", Detail: "d", Value: 7, At: at})

@@ -51,3 +51,6 @@ func Decipher(key, iv, data string) (string, error) {
 	}
 	return url.QueryUnescape(string(encoded))
 }
+
+// TradeNo is tradeNo.
+func TradeNo(id string) string { return tradeNo(id) }

@@ -4,16 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/payrack/payrack/plugins/sdk/notation"
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )
-
-// number is what ECPay takes as an order or refund number.
-var number = regexp.MustCompile(`^[0-9A-Za-z]{1,20}$`)
 
 // Pay charges the code that the payer shows.
 func (p *Provider) Pay(ctx context.Context, r provider.PayRequest) provider.Answer {
@@ -47,7 +43,7 @@ func (p *Provider) Pay(ctx context.Context, r provider.PayRequest) provider.Answ
 	// Order and amount as ECPay answered them: the platform compares.
 	return provider.Approved(provider.Result{
 		Code: a.code, Captured: taken, ProviderTime: at(order.PaymentDate),
-		Reference: provider.Reference{OrderID: order.MerchantTradeNo, TransactionID: string(order.TradeNo)},
+		Reference: provider.Reference{OrderID: orderOf(r.Reference.OrderID, order.MerchantTradeNo), TransactionID: string(order.TradeNo)},
 	}, a.native())
 }
 
@@ -69,15 +65,17 @@ func (p *Provider) payBody(m merchant, r provider.PayRequest) (map[string]any, e
 		return nil, errors.New("a payment that is only authorized is not supported: ECPay takes the money at once")
 	case r.Code.Empty() || r.Description == "":
 		return nil, errors.New("the columns TWQRCode and ItemName are needed")
-	case !number.MatchString(r.Reference.OrderID):
+	case !number.MatchString(tradeNo(r.Reference.OrderID)):
 		return nil, errors.New("the column MerchantTradeNo must be 1 to 20 letters and digits")
+	case reserved(r.Reference.OrderID):
+		return nil, errors.New("the column MerchantTradeNo has the form of a later attempt's number: take another one")
 	case !webAddress(returnURL):
 		return nil, errors.New("the column ReturnURL is needed: give it in the request, or set return_url in the plugin's settings")
 	}
 	body := map[string]any{
 		"MerchantID": m.MerchantID,
 		"OrderInfo": map[string]any{
-			"MerchantTradeNo": r.Reference.OrderID, "MerchantTradeDate": cmp.Or(c.MerchantTradeDate, notation.LocalTime(p.now(), notation.SlashDateTime)),
+			"MerchantTradeNo": tradeNo(r.Reference.OrderID), "MerchantTradeDate": cmp.Or(c.MerchantTradeDate, notation.LocalTime(p.now(), notation.SlashDateTime)),
 			"Amount": r.Amount.Units, "ItemName": r.Description, "TradeDesc": cmp.Or(c.TradeDesc, r.Description), "ReturnURL": returnURL,
 		},
 		"ChoosePayment": p.settings.Wire.ChoosePayment,

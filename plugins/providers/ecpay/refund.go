@@ -10,9 +10,6 @@ import (
 	"github.com/payrack/payrack/plugins/sdk/provider"
 )
 
-// numberLength is the length of the numbers that payrack gives to refunds.
-const numberLength = 20
-
 type refundBody struct {
 	MerchantID       string `json:"MerchantID"`
 	MerchantTradeNo  string `json:"MerchantTradeNo"`
@@ -55,13 +52,13 @@ func (p *Provider) Refund(ctx context.Context, r provider.RefundRequest) provide
 	}
 	return provider.Approved(provider.Result{
 		Code: a.code, Refunded: given,
-		Reference: provider.Reference{OrderID: order.MerchantTradeNo, TransactionID: cmp.Or(string(a.RefundNo), body.MerchantRefundNo)},
+		Reference: provider.Reference{OrderID: orderOf(r.Reference.OrderID, order.MerchantTradeNo), TransactionID: cmp.Or(string(a.RefundNo), body.MerchantRefundNo)},
 	}, a.native())
 }
 
 func newRefund(m merchant, r provider.RefundRequest) (refundBody, error) {
 	b := refundBody{
-		MerchantID: m.MerchantID, MerchantTradeNo: r.Reference.OrderID, RefundAmount: r.Amount.Units,
+		MerchantID: m.MerchantID, MerchantTradeNo: tradeNo(r.Reference.OrderID), RefundAmount: r.Amount.Units,
 		MerchantRefundNo: notation.Reference(r.Reference.ClientReference, numberLength),
 	}
 	var c struct {

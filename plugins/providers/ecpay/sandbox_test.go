@@ -247,6 +247,38 @@ func TestRefund(t *testing.T) {
 	c.wantLedger("R1", "charge 300, refund 100, refund 200")
 }
 
+// The platform's id of a second attempt has hyphens and more than ECPay's twenty characters.
+func TestALaterAttempt(t *testing.T) {
+	t.Parallel()
+	c := newTill(t, nil)
+	const order, again = "ORDER000000000000001", "ORDER000000000000001-2-a1b2c3"
+	paid := wantOutcome(t, "the second attempt", c.pay(again, 300, nil), provider.OutcomeApproved)
+	number := ecpay.TradeNo(again)
+	if paid.Reference.OrderID != again || len(number) != 20 || number != ecpay.TradeNo(again) || number == ecpay.TradeNo(order+"-3-a1b2c3") {
+		t.Errorf("%+v as %s", paid.Reference, number)
+	}
+	if f := c.resolve(again, provider.KindPay); f.Finding != provider.FindingFound || f.Reference.OrderID != again || *f.Captured != twd(300) {
+		t.Errorf("%+v", f)
+	}
+	if f := c.resolve(order, provider.KindPay); f.Finding != provider.FindingNotFound {
+		t.Errorf("the first attempt is found as the second: %+v", f)
+	}
+	given := wantOutcome(t, "refund", c.refund(again, paid.Reference.TransactionID, "op-1", 100), provider.OutcomeApproved)
+	if given.Reference.OrderID != again {
+		t.Errorf("%+v", given)
+	}
+	c.wantLedger(number, "charge 300, refund 100")
+	// Nobody may take the number of a later attempt for an order of their own, nor one that ECPay does not take.
+	for _, bad := range []string{number, "A-1", "ORDER0000000000000012", ""} {
+		if a := c.pay(bad, 300, nil); a.Failure() == nil || a.Failure().Effect != provider.EffectNone {
+			t.Errorf("%q: %+v", bad, a)
+		}
+	}
+	if ecpay.TradeNo(order) != order {
+		t.Errorf("a first attempt is told as %s", ecpay.TradeNo(order))
+	}
+}
+
 // A record that does not speak of refunds concludes nothing about one.
 func TestRefundTotalUnknown(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ func (p *Provider) Search(ctx context.Context, r provider.SearchRequest) provide
 	if r.Reference.OrderID == "" {
 		return failed(provider.NothingSent(provider.ReasonInvalid, errors.New("the column MerchantTradeNo is needed: ECPay finds a payment by it only")))
 	}
-	a, failure := p.exchange(ctx, r.Call, m, pathSearch, searchBody{m.MerchantID, r.Reference.OrderID})
+	a, failure := p.exchange(ctx, r.Call, m, pathSearch, searchBody{m.MerchantID, tradeNo(r.Reference.OrderID)})
 	if failure != nil {
 		return failed(failure)
 	}
@@ -37,13 +37,14 @@ func (p *Provider) Search(ctx context.Context, r provider.SearchRequest) provide
 	case a.code != codeSuccess:
 		f := &provider.Failure{Effect: provider.EffectPossible, Reason: provider.ReasonUnavailable, Code: a.code, Detail: "ECPay refused the search"}
 		return provider.SearchAnswer{Failure: f, Native: a.native()}
-	case order.MerchantTradeNo != "" && order.MerchantTradeNo != r.Reference.OrderID:
+	case order.MerchantTradeNo != "" && order.MerchantTradeNo != tradeNo(r.Reference.OrderID):
 		return failed(provider.BadAnswer(errors.New("the answer is about another order")))
 	}
 	f, err := p.findings(order)
 	if err != nil {
 		return failed(provider.BadAnswer(err))
 	}
+	f.Reference.OrderID = orderOf(r.Reference.OrderID, f.Reference.OrderID)
 	native := a.native()
 	if r.Purpose == provider.PurposeResolve {
 		native = provider.Native{}
