@@ -319,22 +319,21 @@ func TestAHoldInDoubtIsReviewedAsHeld(t *testing.T) {
 func TestAHoldThatPeopleDecidedOnLapses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := resolving(t)
+		w := newWorld(t)
+		w.till.answers = w.till.bank.do
 		c := w.order("H")
 		c.Request = mustJSON(t, map[string]any{"order": "H", "amount": 100, "req": "h-req", "hold": true})
 		must(t)(w.Payments().Pay(t.Context(), c))
 		w.till.answers = func(context.Context, outbound.Instruction) outbound.Answer { return outbound.Answer{} }
-		w.till.finds = func(outbound.Question) outbound.Findings { return outbound.Findings{Failed: true} }
+		found := outbound.Findings{Failed: true}
+		w.till.finds = func(outbound.Question) outbound.Findings { return found }
 		must(t)(w.Payments().Void(t.Context(), w.followUp("H", 0, "h-void")))
-		time.Sleep(9 * 24 * time.Hour)
+		w.resolves(9*24*time.Hour, time.Minute)
 		must(t)(w.Recovery().Review(t.Context(), inbound.ReviewPayment{
 			Payment: w.record(t.Context(), "H").Payment.ID, To: payment.Authorized, Actor: "a", Approver: "b", Evidence: "the provider's console",
 		}))
-		synctest.Wait() // nobody asks at this moment
-		w.till.finds = func(outbound.Question) outbound.Findings {
-			return outbound.Findings{Finding: payment.FindingEnded, Complete: true}
-		}
-		time.Sleep(48 * time.Hour)
+		found = outbound.Findings{Finding: payment.FindingEnded, Complete: true}
+		w.resolves(48*time.Hour, time.Minute)
 		if r := w.record(t.Context(), "H"); r.Payment.State != payment.Expired {
 			t.Errorf("%s", r.Payment.State)
 		}
