@@ -231,6 +231,7 @@ func TestAnEntryThatCannotBeReadStopsNobodysWebhooks(t *testing.T) {
 				must(t)(w.Payments().Pay(t.Context(), w.order("A")))
 				must(t)(w.Payments().Pay(t.Context(), w.order("B")))
 				time.Sleep(20 * time.Second)
+				synctest.Wait() // nobody is told of an entry at this moment
 				if got := s.heard(t); !slices.Equal(got, []string{"B payment.succeeded"}) {
 					t.Errorf("heard %v", got)
 				}

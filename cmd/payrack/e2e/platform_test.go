@@ -29,6 +29,9 @@ type binaries struct{ payrack, plugins string }
 
 var built = sync.OnceValues(build)
 
+// ownBuild is the folder of the binaries that these tests built themselves; TestMain removes it.
+var ownBuild string
+
 // build takes the binaries that the Makefile made, or builds them into a folder of its own.
 func build() (binaries, error) {
 	if bin, plugins := os.Getenv("PAYRACK_BIN"), os.Getenv("PAYRACK_PLUGINS"); bin != "" && plugins != "" {
@@ -38,6 +41,7 @@ func build() (binaries, error) {
 	if err != nil {
 		return binaries{}, err
 	}
+	ownBuild = dir
 	root, err := filepath.Abs("../../..")
 	if err != nil {
 		return binaries{}, err

@@ -47,6 +47,9 @@ func TestMain(m *testing.M) {
 	if dir, err := releasesDir(); err == nil {
 		_ = os.RemoveAll(dir)
 	}
+	if ownBuild != "" {
+		_ = os.RemoveAll(ownBuild)
+	}
 	os.Exit(code)
 }
 
