@@ -119,3 +119,48 @@ func TestRecheckOfOpenAndSettledPayments(t *testing.T) {
 		}
 	})
 }
+
+// What was never sent leaves its order id to the next payment of the order. The charge behind that id is then the other one's,
+// and a recheck of the first one must never give it back.
+func TestARecheckLeavesTheChargeOfAnotherPaymentOfTheOrder(t *testing.T) {
+	t.Parallel()
+	for name, names := range map[string]bool{"with a transaction": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.till.finds = func(q outbound.Question) outbound.Findings {
+					f := w.till.bank.find(q)
+					if !names {
+						f.Evidence.ProviderTransaction = ""
+					}
+					return f
+				}
+				w.till.answers = func(context.Context, outbound.Instruction) outbound.Answer {
+					return outbound.Answer{Known: payment.KnownNotSent, Reason: "unavailable"}
+				}
+				_, _ = w.Payments().Pay(t.Context(), w.order("N"))
+				first := w.record(t.Context(), "N").Payment
+				w.till.answers = w.till.bank.do
+				again := w.order("N")
+				again.Request = []byte(`{"order":"N","amount":100,"req":"another"}`)
+				must(t)(w.Payments().Pay(t.Context(), again))
+				second := w.record(t.Context(), "N").Payment
+				if first.Failure != payment.NotSent || second.State != payment.Succeeded || second.ID == first.ID {
+					t.Fatalf("first %s %s, second %s", first.State, first.Failure, second.State)
+				}
+				_, err := w.Recovery().Recheck(t.Context(), first.ID)
+				w.resolves(10*time.Minute, time.Second)
+				if w.till.bank.net("N") != 100 {
+					t.Error("the charge of the second payment was given back")
+				}
+				if fault.CodeOf(err) != "order_used_again" {
+					t.Errorf("got %v", err)
+				}
+				if r, err := w.ledger.Load(t.Context(), "", first.ID); err != nil || r.Payment.State != payment.Failed {
+					t.Errorf("%s, %v", r.Payment.State, err)
+				}
+			})
+		})
+	}
+}
