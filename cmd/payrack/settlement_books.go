@@ -24,12 +24,15 @@ type books struct {
 type bookedPayment struct {
 	ID             string    `json:"id"`
 	State          string    `json:"state"`
+	Failure        string    `json:"failure"`
+	Account        string    `json:"account"`
 	Provider       string    `json:"provider"`
 	Environment    string    `json:"environment"`
 	OrderNumber    string    `json:"order_number"`
 	Attempt        int       `json:"attempt"`
 	Currency       string    `json:"currency"`
 	Amount         int64     `json:"amount"`
+	Capture        bool      `json:"capture"`
 	Captured       int64     `json:"captured"`
 	Refunded       int64     `json:"refunded"`
 	RefundReserved int64     `json:"refund_reserved"`
@@ -86,9 +89,9 @@ func (b *books) pages(ctx context.Context, query url.Values) error {
 
 func (p bookedPayment) payment() payment.Payment {
 	return payment.Payment{
-		ID: payment.ID(p.ID), State: payment.State(p.State), Provider: p.Provider, Environment: company.Environment(p.Environment),
+		ID: payment.ID(p.ID), State: payment.State(p.State), Failure: payment.Failure(p.Failure), Provider: p.Provider, Account: p.Account, Environment: company.Environment(p.Environment),
 		OrderNumber: p.OrderNumber, Attempt: p.Attempt, Amount: money.Amount{Units: p.Amount, Currency: money.Currency(p.Currency)},
-		Captured: p.Captured, Refunded: p.Refunded, RefundReserved: p.RefundReserved, ProviderTransaction: p.Transaction,
+		Capture: p.Capture, Captured: p.Captured, Refunded: p.Refunded, RefundReserved: p.RefundReserved, ProviderTransaction: p.Transaction,
 		CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 }
