@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/payrack/payrack/core/company"
 	"github.com/payrack/payrack/core/money"
@@ -18,6 +20,8 @@ type books struct {
 	options matchOptions
 	match   *settlement.Match
 	added   map[string]bool
+	// accounts are those of the payments that were compared.
+	accounts map[string]bool
 }
 
 // bookedPayment is what a comparison needs of a payment.
@@ -43,14 +47,14 @@ type bookedPayment struct {
 
 // add compares all payments of the period, then those that the remaining lines name.
 func (b *books) add(ctx context.Context, period settlement.Period) error {
-	err := b.pages(ctx, url.Values{"created_from": {period.From.Format(time.RFC3339)}, "created_to": {period.To.Format(time.RFC3339)}})
+	err := b.pages(ctx, url.Values{"created_from": {period.From.Format(time.RFC3339Nano)}, "created_to": {period.To.Format(time.RFC3339Nano)}})
 	if err != nil {
 		return err
 	}
 	asked := map[string]bool{}
 	for _, line := range b.match.Left() {
 		for _, number := range settlement.OrderNumbers(line.OrderID) {
-			if number == "" || asked[number] {
+			if asked[number] || !askable(number) {
 				continue
 			}
 			asked[number] = true
@@ -60,6 +64,15 @@ func (b *books) add(ctx context.Context, period settlement.Period) error {
 		}
 	}
 	return nil
+}
+
+// longestAsked is longer than any order number, in bytes, and in any escape fits an address.
+const longestAsked = 1 << 10
+
+// askable reports whether a payment can have the order number. A report is foreign text: the admin plane would refuse to look
+// for some of it, and one odd row must not end the comparison of the others.
+func askable(number string) bool {
+	return number != "" && len(number) <= longestAsked && !strings.ContainsFunc(number, unicode.IsControl)
 }
 
 // pages reads a list to its end.
@@ -75,8 +88,8 @@ func (b *books) pages(ctx context.Context, query url.Values) error {
 			return err
 		}
 		for _, p := range page.Data {
-			if p.Provider == b.options.provider && p.Environment == b.options.environment && !b.added[p.ID] {
-				b.added[p.ID] = true
+			if b.options.covers(p) && !b.added[p.ID] {
+				b.added[p.ID], b.accounts[p.Account] = true, true
 				b.match.Add(p.payment())
 			}
 		}
@@ -85,6 +98,11 @@ func (b *books) pages(ctx context.Context, query url.Values) error {
 		}
 		query.Set("cursor", *page.NextCursor)
 	}
+}
+
+// covers reports whether the report is of the account that a payment was made with.
+func (o matchOptions) covers(p bookedPayment) bool {
+	return p.Provider == o.provider && p.Environment == o.environment && (o.account == "" || p.Account == o.account)
 }
 
 func (p bookedPayment) payment() payment.Payment {
