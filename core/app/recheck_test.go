@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,4 +164,44 @@ func TestARecheckLeavesTheChargeOfAnotherPaymentOfTheOrder(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Several people, or replicas, recheck one payment at once, and some of them hang up: it is given back once.
+func TestRechecksAtOnceGiveBackOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		id, sent := forgotten(t, w, w.order("R"), "R")
+		w.till.bank.do(t.Context(), sent)
+		refunds := 0
+		var mu sync.Mutex
+		w.till.answers = func(ctx context.Context, i outbound.Instruction) outbound.Answer {
+			mu.Lock()
+			refunds++
+			mu.Unlock()
+			return w.till.bank.do(ctx, i)
+		}
+		ctx, hangUp := context.WithCancel(t.Context())
+		w.till.finds = func(q outbound.Question) outbound.Findings {
+			f := w.till.bank.find(q)
+			time.Sleep(100 * time.Millisecond)
+			hangUp() // the first answer comes to nobody
+			return f
+		}
+		for n := range 6 {
+			asker := t.Context()
+			if n%2 == 0 {
+				asker = ctx
+			}
+			go func() {
+				if _, err := w.Recovery().Recheck(asker, id); err != nil {
+					t.Errorf("asker %d: %v", n, err)
+				}
+			}()
+		}
+		w.resolves(10*time.Minute, time.Second)
+		if r := w.record(t.Context(), "R"); r.Payment.State != payment.Reversed || w.till.bank.net("R") != 0 || refunds != 1 {
+			t.Errorf("%s, %d kept, %d refunds", r.Payment.State, w.till.bank.net("R"), refunds)
+		}
+	})
 }
