@@ -45,14 +45,14 @@ type bookedPayment struct {
 	UpdatedAt      time.Time `json:"updated_at"`
 }
 
-// add compares all payments of the period, then those that the remaining lines name.
+// add compares all payments of the period, then those that lines name which are of none, or not surely of the one they have.
 func (b *books) add(ctx context.Context, period settlement.Period) error {
 	err := b.pages(ctx, url.Values{"created_from": {period.From.Format(time.RFC3339Nano)}, "created_to": {period.To.Format(time.RFC3339Nano)}})
 	if err != nil {
 		return err
 	}
 	asked := map[string]bool{}
-	for _, line := range b.match.Left() {
+	for _, line := range b.match.Unsure() {
 		for _, number := range settlement.OrderNumbers(line.OrderID) {
 			if asked[number] || !askable(number) {
 				continue

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 	"unicode"
 )
 
@@ -52,7 +53,8 @@ func (b *adminBooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			Data []bookedPayment `json:"data"`
 		}{}
 		for _, p := range b.payments {
-			if number == "" || p.OrderNumber == number {
+			from, _ := time.Parse(time.RFC3339, r.URL.Query().Get("created_from"))
+			if number == "" && !p.CreatedAt.Before(from) || p.OrderNumber == number {
 				page.Data = append(page.Data, p)
 			}
 		}
@@ -136,6 +138,19 @@ func TestRecheckOfEndedPayments(t *testing.T) {
 	}
 	if !strings.Contains(said, "not_paid_here: 1. Next: payrack payment recheck") || !strings.Contains(said, "not_paid_here: 3. Next: these payments have ended") {
 		t.Errorf("said: %s", said)
+	}
+}
+
+// A charge of a first attempt that was retried, made before the period, is not taken for one of the attempt in the period.
+func TestMatchOfARetryBeforeThePeriod(t *testing.T) {
+	t.Setenv("PAYRACK_ADMIN_TOKEN", "operator")
+	first, second := booked("p1", "A", "FAILED", "x"), booked("p2", "A", "SUCCEEDED", "x")
+	second.Attempt, second.Captured, second.Capture, second.Transaction = 2, 229, true, "T2"
+	second.CreatedAt = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	b := newAdminBooks(t, first, second)
+	out, _, err := b.matchReport(t, "A-r4-0a1b2c,T9,229\nA-2-00ff00,T2,229\n")
+	if exitCode(err) != exitFailure || strings.Contains(out, "charged_twice") || !strings.Contains(out, "not_paid_here: 1") {
+		t.Errorf("got %v\n%s", err, out)
 	}
 }
 

@@ -98,6 +98,19 @@ func (m *Match) Left() []Line {
 	return left
 }
 
+// Unsure are the lines that may be of a payment that was not added: those without one, and charges that only the order number,
+// and neither the transaction nor the very order id, gives to the one that they have.
+func (m *Match) Unsure() []Line {
+	var unsure []Line
+	for n, owner := range m.owners {
+		l := m.lines[n]
+		if owner == nobody || l.Kind == Charge && l.distance(m.payments[owner]) > byOrderID {
+			unsure = append(unsure, l)
+		}
+	}
+	return unsure
+}
+
 // Report compares each payment with its lines, and with their absence if the payment was made in the period. A line without a
 // payment has none.
 func (m *Match) Report() Report {
