@@ -154,7 +154,7 @@ func recheckCharged(ctx context.Context, plane *caller, findings []settlement.Fi
 			State string `json:"state"`
 		}
 		if err := plane.ask(ctx, http.MethodPost, "/admin/v1/payments/"+string(f.Payment)+"/recheck", nil, &now); err != nil {
-			now.State = explain(err)
+			now.State = strings.Join(strings.Fields(explain(err)), " ") // one cell of a table
 		}
 		states[string(f.Payment)] = now.State
 	}

@@ -42,6 +42,9 @@ func newAdminBooks(t *testing.T, payments ...bookedPayment) *adminBooks {
 func (b *adminBooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	number := r.URL.Query().Get("order_number")
 	switch {
+	case strings.HasSuffix(r.URL.Path, "/p0/recheck"):
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = fmt.Fprint(w, `{"code":"forbidden","detail":"No."}`)
 	case r.Method == http.MethodPost:
 		b.rechecked.Add(1)
 		_, _ = fmt.Fprint(w, `{"state":"REVERSING"}`)
@@ -150,6 +153,17 @@ func TestMatchOfARetryBeforeThePeriod(t *testing.T) {
 	b := newAdminBooks(t, first, second)
 	out, _, err := b.matchReport(t, "A-r4-0a1b2c,T9,229\nA-2-00ff00,T2,229\n")
 	if exitCode(err) != exitFailure || strings.Contains(out, "charged_twice") || !strings.Contains(out, "not_paid_here: 1") {
+		t.Errorf("got %v\n%s", err, out)
+	}
+}
+
+// A recheck that is refused says why in its own row, and the others go on.
+func TestARefusedRecheckIsOneCell(t *testing.T) {
+	t.Setenv("PAYRACK_ADMIN_TOKEN", "operator")
+	b := newAdminBooks(t, booked("p0", "A", "FAILED", "x"), booked("p1", "B", "FAILED", "x"))
+	out, _, err := b.matchReport(t, "A,,229\nB,,229\n", "--recheck")
+	if exitCode(err) != exitFailure || b.rechecked.Load() != 1 || strings.ContainsRune(out, unicode.ReplacementChar) ||
+		!strings.Contains(out, "refused: No. the token lacks a scope for this (forbidden, status 403)") {
 		t.Errorf("got %v\n%s", err, out)
 	}
 }
