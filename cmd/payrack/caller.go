@@ -29,6 +29,8 @@ type caller struct {
 	base string
 	// token is sent as a bearer token if it is not empty.
 	token string
+	// connections are kept for the next request if it is not nil; a command that sends thousands would run out of ports.
+	connections http.RoundTripper
 }
 
 // call is one request.
@@ -90,7 +92,7 @@ func (c *caller) send(ctx context.Context, r call) (answer, error) {
 	}
 	client := &http.Client{
 		Timeout:       cmp.Or(r.timeout, callTimeout),
-		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil},
+		Transport:     c.transport(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(request)
@@ -106,6 +108,13 @@ func (c *caller) send(ctx context.Context, r call) (answer, error) {
 		return answer{}, unreachablef("%s broke off its answer: %w", c.base, err)
 	}
 	return answer{response.StatusCode, response.Header, read}, nil
+}
+
+func (c *caller) transport() http.RoundTripper {
+	if c.connections != nil {
+		return c.connections
+	}
+	return &http.Transport{DisableKeepAlives: true, Proxy: nil}
 }
 
 // ask sends JSON and reads JSON into out; an answer that is no success is an error with exit code 3.

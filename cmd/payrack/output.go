@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/payrack/payrack/core/fault"
 )
@@ -36,12 +37,27 @@ func (c *cli) print(value any, t table) error {
 		_, _ = fmt.Fprintln(w, strings.ToUpper(strings.Join(t.head, "\t")))
 	}
 	for _, row := range t.rows {
-		_, _ = fmt.Fprintln(w, strings.Join(row, "\t"))
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = harmless(cell)
+		}
+		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	return nil
+}
+
+// harmless is text as a terminal may show it: what moves its cursor, changes its colours or turns its lines around is foreign
+// text's way to show what is not there.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // say writes a line for people; with --output json stdout is for the machine, so it goes to stderr.

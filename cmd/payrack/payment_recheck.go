@@ -14,7 +14,8 @@ func (c *cli) paymentRecheckCommand() *cobra.Command {
 		Long: `Ask the provider about a payment now, through the admin plane.
 
 An open outcome is settled if the provider says enough. Money behind a "not paid" is given back, however long ago that was
-told. Of any other payment nothing is asked.`,
+told. Nothing is asked about any other payment: one that is paid, was given back, expired, or waits for two people in REVIEW is
+shown as it stands.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			plane, err := at.plane()

@@ -5,13 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/payrack/payrack/core/money"
+	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/core/settlement"
 )
 
@@ -25,6 +29,7 @@ func (c *cli) settlementCommand() *cobra.Command {
 type matchOptions struct {
 	at                             adminFlags
 	company, environment, provider string
+	account                        string
 	from, to                       string
 	edge                           time.Duration
 	format                         reportFormat
@@ -39,9 +44,11 @@ func (c *cli) settlementMatchCommand() *cobra.Command {
 
 FILE is a CSV file in UTF-8 whose first row names its columns, or - for standard input. A row is a charge or a refund. It
 finds its payment by the order id that the provider was told, or by the provider's transaction id of the charge.
-A payment that was made in the period, told as paid, and is not in the report is found, too.
-With --recheck the provider is asked about each payment that was told as not paid and stands in the report as charged,
-and what is there is given back. Nothing else is changed, and no row of the report is believed.
+A payment that was made in the period, told as paid, and is not in the report is found, too. A payment that was made before it
+is compared if a row has its order id: a row with nothing but a transaction finds payments of the period only.
+With --recheck the provider is asked about each payment in FAILED that stands in the report as charged, and what is there is
+given back. Nothing else is changed, and no row of the report is believed. Of REVERSED, VOIDED and EXPIRED payments nothing is
+asked: they have ended, and what the provider took for them all the same is for people to give back.
 The exit code is 1 if anything does not agree.`,
 		Example: `  payrack settlement match report.csv --company acme --provider linepay --from 2026-11-22 --to 2026-11-23 \
     --order "Order No" --transaction "Transaction ID" --kind Type --amount Amount`,
@@ -52,11 +59,12 @@ The exit code is 1 if anything does not agree.`,
 	f.StringVar(&o.company, "company", "", "the company whose account the report is of")
 	f.StringVar(&o.environment, "environment", "live", "live or test")
 	f.StringVar(&o.provider, "provider", "", "the provider whose report it is, such as linepay")
-	f.StringVar(&o.from, "from", "", "when the report begins: a day, or a time such as 2026-11-22T00:00:00+08:00")
+	f.StringVar(&o.account, "account", "", "the account whose report it is, where stores have accounts of their own with the provider")
+	f.StringVar(&o.from, "from", "", "when the report begins: a day (as this machine's clock has it), or a time such as 2026-11-22T00:00:00+08:00")
 	f.StringVar(&o.to, "to", "", "when it ends, that moment not included; a day is its beginning on this machine")
 	f.DurationVar(&o.edge, "edge", time.Hour, "what happened so shortly before the end may be in the next report")
 	o.format.add(f)
-	f.BoolVar(&o.recheck, "recheck", false, "ask the provider about charges behind a \"not paid\", and give back what is there")
+	f.BoolVar(&o.recheck, "recheck", false, "ask the provider about charges behind a FAILED, and give back what is there")
 	o.at.add(cmd)
 	return cmd
 }
@@ -106,8 +114,9 @@ func (c *cli) matchSettlement(ctx context.Context, o matchOptions, path string) 
 	if err != nil {
 		return err
 	}
+	plane.connections = &http.Transport{Proxy: nil}
 	match := settlement.New(period, lines)
-	b := books{plane: plane, options: o, match: match, added: map[string]bool{}}
+	b := books{plane: plane, options: o, match: match, added: map[string]bool{}, accounts: map[string]bool{}}
 	if err := b.add(ctx, period); err != nil {
 		return err
 	}
@@ -116,21 +125,36 @@ func (c *cli) matchSettlement(ctx context.Context, o matchOptions, path string) 
 	if o.recheck {
 		rechecked = recheckCharged(ctx, plane, report.Findings)
 	}
-	return c.printMatch(report, rechecked)
+	err = c.printMatch(period, report, rechecked)
+	if len(b.accounts) > 1 {
+		c.say("The payments are of the accounts %s. If the report is of one of them, name it with --account.",
+			harmless(strings.Join(slices.Sorted(maps.Keys(b.accounts)), ", ")))
+	}
+	return err
 }
 
-// recheckCharged asks about each payment that was told as not paid and is charged in the report. It returns how they stand then.
+// notAsked is said of a payment behind a "not paid" that a recheck asks nothing about.
+const notAsked = "not asked: it has ended"
+
+// recheckCharged asks about each payment that has failed and is charged in the report. It returns how they stand then, and of
+// others behind a "not paid" that nothing is asked.
 func recheckCharged(ctx context.Context, plane *caller, findings []settlement.Finding) map[string]string {
 	states := map[string]string{}
 	for _, f := range findings {
-		if f.Code != settlement.NotPaidHere {
+		switch {
+		case f.Code != settlement.NotPaidHere && f.Code != settlement.ChargedTwice:
+			continue
+		case endedUnpaid(f):
+			states[string(f.Payment)] = notAsked
+			continue
+		case f.State != payment.Failed:
 			continue
 		}
 		var now struct {
 			State string `json:"state"`
 		}
 		if err := plane.ask(ctx, http.MethodPost, "/admin/v1/payments/"+string(f.Payment)+"/recheck", nil, &now); err != nil {
-			now.State = explain(err)
+			now.State = strings.Join(strings.Fields(explain(err)), " ") // one cell of a table
 		}
 		states[string(f.Payment)] = now.State
 	}
@@ -165,13 +189,15 @@ func viewAmount(a money.Amount) *amountView {
 }
 
 // printMatch prints a report. Findings are an error with exit code 1.
-func (c *cli) printMatch(r settlement.Report, rechecked map[string]string) error {
+func (c *cli) printMatch(period settlement.Period, r settlement.Report, rechecked map[string]string) error {
 	whole := struct {
+		From     time.Time     `json:"from"`
+		To       time.Time     `json:"to"`
 		Lines    int           `json:"lines"`
 		Matched  int           `json:"matched"`
 		Payments int           `json:"payments"`
 		Findings []findingView `json:"findings"`
-	}{r.Lines, r.Matched, r.Payments, make([]findingView, 0, len(r.Findings))}
+	}{period.From, period.To, r.Lines, r.Matched, r.Payments, make([]findingView, 0, len(r.Findings))}
 	t := table{head: []string{"finding", "row", "payment", "state", "order", "transaction", "here", "there", "rechecked"}}
 	for _, f := range r.Findings {
 		v := findingView{
@@ -188,26 +214,15 @@ func (c *cli) printMatch(r settlement.Report, rechecked map[string]string) error
 	if err := c.print(whole, t); err != nil {
 		return err
 	}
-	c.say("%d lines of the report, %d with a payment; %d payments compared", r.Lines, r.Matched, r.Payments)
+	c.say("%s to %s: %d lines of the report, %d with a payment; %d payments compared",
+		period.From.Format(time.RFC3339), period.To.Format(time.RFC3339), r.Lines, r.Matched, r.Payments)
 	if len(r.Findings) == 0 {
 		return nil
 	}
-	for _, code := range settlement.Codes() {
-		if n := countOf(r.Findings, code); n > 0 {
-			c.say("%s: %d. Next: %s", code, n, nextOf(code))
-		}
+	for _, next := range nextsOf(r.Findings) {
+		c.say("%s: %d. Next: %s", next.code, next.count, next.text)
 	}
 	return &ended{exitFailure, errors.New("the report and the payments do not agree")}
-}
-
-func countOf(all []settlement.Finding, code settlement.Code) int {
-	n := 0
-	for _, f := range all {
-		if f.Code == code {
-			n++
-		}
-	}
-	return n
 }
 
 func rowText(row int) string {

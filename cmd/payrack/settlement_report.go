@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -40,7 +41,7 @@ func (r *reportFormat) add(f *pflag.FlagSet) {
 	f.StringSliceVar(&r.charges, "charge-words", r.charges, "what the kind of a charge is called, in any case")
 	f.StringSliceVar(&r.refunds, "refund-words", r.refunds, "what the kind of a refund is called")
 	f.StringSliceVar(&r.ignored, "ignore-words", nil, "kinds of rows that move no money of a payment, such as fees")
-	f.IntVar(&r.skip, "skip", 0, "rows above the one that names the columns")
+	f.IntVar(&r.skip, "skip", 0, "lines above the one that names the columns")
 }
 
 func (r *reportFormat) readFile(path string) ([]settlement.Line, error) {
@@ -60,11 +61,16 @@ func (r *reportFormat) read(from io.Reader) ([]settlement.Line, error) {
 	if mark, err := text.Peek(3); err == nil && string(mark) == "\ufeff" {
 		_, _ = text.Discard(len(mark)) // what was peeked is there
 	}
+	for range r.skip { // before it is read as CSV, which a title need not be
+		if _, err := text.ReadString('\n'); err != nil {
+			return nil, usagef("the report has no row that names its columns")
+		}
+	}
 	rows := csv.NewReader(text)
 	rows.FieldsPerRecord, rows.TrimLeadingSpace, rows.ReuseRecord = -1, true, true
 	var at *places
 	var lines []settlement.Line
-	for n := 1; ; n++ {
+	for {
 		row, err := rows.Read()
 		switch {
 		case errors.Is(err, io.EOF) && at == nil:
@@ -72,14 +78,14 @@ func (r *reportFormat) read(from io.Reader) ([]settlement.Line, error) {
 		case errors.Is(err, io.EOF):
 			return lines, nil
 		case err != nil:
-			return nil, usagef("the report is no CSV: %w", err)
-		case n <= r.skip:
+			return nil, usagef("the report is no CSV: %w", r.placed(err))
 		case at == nil:
 			if at, err = r.head(row); err != nil {
 				return nil, err
 			}
 		default:
 			place, _ := rows.FieldPos(0)
+			place += r.skip
 			line, counts, err := r.line(*at, row)
 			if err != nil {
 				return nil, usagef("line %d of the report: %w", place, err)
@@ -92,25 +98,57 @@ func (r *reportFormat) read(from io.Reader) ([]settlement.Line, error) {
 	}
 }
 
+// placed is a mistake in the CSV with its line in the whole file.
+func (r *reportFormat) placed(err error) error {
+	if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
+		wrong.StartLine, wrong.Line = wrong.StartLine+r.skip, wrong.Line+r.skip
+	}
+	return err
+}
+
 func (r *reportFormat) head(row []string) (*places, error) {
-	if slices.ContainsFunc(row, func(s string) bool { return !utf8.ValidString(s) }) {
+	if slices.ContainsFunc(row, notText) {
 		return nil, usagef("the report is not in UTF-8; convert it, for example with iconv -f BIG5 -t UTF-8")
 	}
-	find := func(name string) int {
-		return slices.IndexFunc(row, func(s string) bool { return strings.EqualFold(strings.TrimSpace(s), name) })
+	has := harmless(strings.Join(row, ", "))
+	if len(row) == 1 && strings.ContainsAny(row[0], ";\t") {
+		has += "; its columns must be separated by commas"
 	}
-	at := &places{find(r.order), find(r.transaction), find(r.kind), find(r.amount), find(r.currencyColumn)}
-	switch {
-	case at.amount < 0:
-		return nil, usagef("the report has no column %q (--amount); it has: %s", r.amount, strings.Join(row, ", "))
-	case at.order < 0 && at.transaction < 0:
-		return nil, usagef("the report has neither a column %q (--order) nor %q (--transaction); it has: %s", r.order, r.transaction, strings.Join(row, ", "))
+	d := defaultReportFormat()
+	at := &places{}
+	for _, column := range []struct {
+		to         *int
+		name, flag string
+		named      bool
+	}{
+		{&at.order, r.order, "order", r.order != d.order},
+		{&at.transaction, r.transaction, "transaction", r.transaction != d.transaction},
+		{&at.kind, r.kind, "kind", r.kind != d.kind},
+		{&at.amount, r.amount, "amount", true},
+		{&at.currency, r.currencyColumn, "currency-column", r.currencyColumn != d.currencyColumn},
+	} {
+		is := func(s string) bool { return strings.EqualFold(strings.TrimSpace(s), column.name) }
+		*column.to = slices.IndexFunc(row, is)
+		switch {
+		case *column.to < 0 && column.named:
+			return nil, usagef("the report has no column %q (--%s); it has: %s", column.name, column.flag, has)
+		case *column.to >= 0 && slices.ContainsFunc(row[*column.to+1:], is):
+			return nil, usagef("the report has more than one column %q (--%s); give them names of their own", column.name, column.flag)
+		}
+	}
+	if at.order < 0 && at.transaction < 0 {
+		return nil, usagef("the report has neither a column %q (--order) nor %q (--transaction); it has: %s", r.order, r.transaction, has)
 	}
 	return at, nil
 }
 
+func notText(s string) bool { return !utf8.ValidString(s) }
+
 // line reads one row. Rows of a kind to be ignored, without an amount or with none to move do not count.
 func (r *reportFormat) line(at places, row []string) (line settlement.Line, counts bool, err error) {
+	if slices.ContainsFunc(row, notText) {
+		return line, false, usagef("it is not in UTF-8, though the lines above it are; convert the whole report, for example with iconv -f BIG5 -t UTF-8")
+	}
 	cell := func(n int) string {
 		if n < 0 || n >= len(row) {
 			return ""
@@ -152,12 +190,21 @@ func (r *reportFormat) line(at places, row []string) (line settlement.Line, coun
 	return line, true, nil
 }
 
+// thousands is a whole number with commas where they mean thousands. Elsewhere a comma may begin the decimals, and 229,00 is not
+// 22900.
+var thousands = regexp.MustCompile(`^[0-9]{1,3}(,[0-9]{3})+$`)
+
 // wholeMoney is an amount as people write it, as the plain text that money.Parse reads: without sign, thousands' commas and
 // decimals that say nothing.
 func wholeMoney(text string) (plain string, negative bool) {
 	text, negative = strings.CutPrefix(text, "-")
-	text = strings.ReplaceAll(strings.TrimPrefix(text, "+"), ",", "")
+	if !negative {
+		text = strings.TrimPrefix(text, "+")
+	}
 	whole, decimals, _ := strings.Cut(text, ".")
+	if thousands.MatchString(whole) {
+		whole = strings.ReplaceAll(whole, ",", "")
+	}
 	if decimals = strings.TrimRight(decimals, "0"); decimals != "" {
 		whole += "." + decimals
 	}

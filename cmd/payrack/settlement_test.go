@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/payrack/payrack/core/money"
+	"github.com/payrack/payrack/core/payment"
 	"github.com/payrack/payrack/core/settlement"
 )
 
@@ -38,6 +39,15 @@ func TestReportRows(t *testing.T) {
 		head + "A,,charge,229,EUR":                  `line 2 of the report: amount "229" of currency "EUR": unknown currency: only TWD, JPY, THB and USD are charged`,
 		head + ",,charge,229,TWD":                   "line 2 of the report: a row with the amount 229 TWD names neither an order nor a transaction",
 		head + "A,\"x,charge,229,TWD":               "the report is no CSV: parse error on line 2",
+		head + "A,,charge,\"229,00\",TWD":           `line 2 of the report: amount "229,00" of currency "TWD": not an amount of this currency`,
+		head + "A,,charge,\"1,2,9\",TWD":            `line 2 of the report: amount "1,2,9" of currency "TWD": not an amount of this currency`,
+		head + "A,,charge,-+229,TWD":                `line 2 of the report: amount "-+229" of currency "TWD": not an amount of this currency`,
+		head + "A,,charge,\"12,299.50\",USD":        reportLine(settlement.Charge, 1229950, money.USD),
+		head + "\"A\n1\",,charge,0,TWD\n\nA,,x,1,":  `line 5 of the report: "x" is no known kind`,
+		head + "A,,charge,229,TWD,\xa4\xa4":         "line 2 of the report: it is not in UTF-8",
+		"order_id,amount,Amount\nA,5,6":             `the report has more than one column "amount" (--amount)`,
+		"order_id;amount\nA;5":                      `the report has no column "amount" (--amount); it has: order_id;amount; its columns must be separated by commas`,
+		"order_id,\x1b[2Jtotal\nA,5":                "the report has no column \"amount\" (--amount); it has: order_id, \ufffd[2Jtotal",
 		"":                                          "the report has no row that names its columns",
 		"order_id,total\nA,5":                       `the report has no column "amount" (--amount); it has: order_id, total`,
 		"order,amount\nA,5":                         `the report has neither a column "order_id" (--order) nor "transaction_id" (--transaction); it has: order, amount`,
@@ -58,6 +68,43 @@ func TestReportRows(t *testing.T) {
 			if err != nil || len(got) != 0 {
 				t.Errorf("%q: got %+v, %v", text, got, err)
 			}
+		}
+	}
+}
+
+// A column that was named and is not there is a mistake in writing: without it refunds would count as charges.
+func TestNamedColumnsMustBeThere(t *testing.T) {
+	t.Parallel()
+	for flag, name := range map[string]func(*reportFormat){
+		"--order":           func(r *reportFormat) { r.order = "Ordr" },
+		"--transaction":     func(r *reportFormat) { r.transaction = "Ordr" },
+		"--kind":            func(r *reportFormat) { r.kind = "Ordr" },
+		"--currency-column": func(r *reportFormat) { r.currencyColumn = "Ordr" },
+	} {
+		r := defaultReportFormat()
+		name(&r)
+		const text = "order_id,transaction_id,kind,amount,currency\nA,,refund,229,TWD"
+		if _, err := r.read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), `no column "Ordr" (`+flag+")") {
+			t.Errorf("%s: got %v", flag, err)
+		}
+	}
+}
+
+// What stands above the columns need not be CSV, and a line's place is its place in the file.
+func TestSkippedLines(t *testing.T) {
+	t.Parallel()
+	r := defaultReportFormat()
+	r.skip = 3
+	const above = "\ufeff Report of \"all\", shops\n\nmade today\n"
+	got, err := r.read(strings.NewReader(above + "order_id,amount\nA,5"))
+	if err != nil || len(got) != 1 || got[0].Row != 5 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for text, want := range map[string]string{
+		above + "order_id,amount\nA,\"5": "line 5", above + "order_id,amount\nA,five": "line 5 of the report", "a\nb": "no row that names its columns",
+	} {
+		if _, err := r.read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v", text, err)
 		}
 	}
 }
@@ -87,8 +134,10 @@ func TestPeriods(t *testing.T) {
 func TestEveryFindingSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	for _, code := range settlement.Codes() {
-		if nextOf(code) == "" {
-			t.Errorf("%s: nobody is told what to do", code)
+		for _, state := range payment.States() {
+			if nextOf(settlement.Finding{Code: code, State: state}) == "" {
+				t.Errorf("%s in %s: nobody is told what to do", code, state)
+			}
 		}
 	}
 }

@@ -68,5 +68,48 @@ func (a recovery) reask(ctx context.Context, r payment.Record) (payment.Record, 
 		return payment.Record{}, false, fault.New(fault.Unavailable, "provider_unavailable",
 			"the provider did not say what became of this payment ("+found.Reason+"); nothing was changed, try again later")
 	}
+	if _, charged := sight.Charge(r.Payment); charged {
+		// After the look, not before: whatever was sent under this id and seen by it had been written down by then.
+		heir, err := a.heir(ctx, r)
+		if err != nil {
+			return payment.Record{}, false, err
+		}
+		if heir != "" {
+			return payment.Record{}, false, &fault.Error{
+				Kind: fault.Conflict, Code: "order_used_again", Payment: string(heir),
+				Message: "payment " + string(heir) + " was sent under the same order id, and the charge is its own; nothing was changed, look at that one",
+			}
+		}
+	}
 	return a.observe(ctx, session, r, set, sight)
+}
+
+// heir is the payment that was sent under the order id of r after r had not been: what was never sent leaves its id to the next
+// payment of the order. Empty if there is none.
+func (a *App) heir(ctx context.Context, r payment.Record) (payment.ID, error) {
+	p := r.Payment
+	q := outbound.Query{Company: p.Company, Environment: p.Environment, OrderNumber: p.OrderNumber, Limit: 200}
+	for {
+		page, err := a.Ledger.List(ctx, q)
+		if err != nil {
+			return "", err
+		}
+		for _, other := range page.Payments {
+			if other.ID == p.ID || other.Provider != p.Provider || other.Account != p.Account ||
+				other.State == payment.Failed && other.Failure == payment.NotSent {
+				continue
+			}
+			its, err := a.Ledger.Load(ctx, p.Company, other.ID)
+			if err != nil {
+				return "", err
+			}
+			if its.Operation.OrderID == r.Operation.OrderID {
+				return other.ID, nil
+			}
+		}
+		if page.Next == "" {
+			return "", nil
+		}
+		q.Before = page.Next
+	}
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,6 +117,91 @@ func TestRecheckOfOpenAndSettledPayments(t *testing.T) {
 		}
 		if _, err := w.Recovery().Recheck(t.Context(), "nobody"); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// What was never sent leaves its order id to the next payment of the order. The charge behind that id is then the other one's,
+// and a recheck of the first one must never give it back.
+func TestARecheckLeavesTheChargeOfAnotherPaymentOfTheOrder(t *testing.T) {
+	t.Parallel()
+	for name, names := range map[string]bool{"with a transaction": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.till.finds = func(q outbound.Question) outbound.Findings {
+					f := w.till.bank.find(q)
+					if !names {
+						f.Evidence.ProviderTransaction = ""
+					}
+					return f
+				}
+				w.till.answers = func(context.Context, outbound.Instruction) outbound.Answer {
+					return outbound.Answer{Known: payment.KnownNotSent, Reason: "unavailable"}
+				}
+				_, _ = w.Payments().Pay(t.Context(), w.order("N"))
+				first := w.record(t.Context(), "N").Payment
+				w.till.answers = w.till.bank.do
+				again := w.order("N")
+				again.Request = []byte(`{"order":"N","amount":100,"req":"another"}`)
+				must(t)(w.Payments().Pay(t.Context(), again))
+				second := w.record(t.Context(), "N").Payment
+				if first.Failure != payment.NotSent || second.State != payment.Succeeded || second.ID == first.ID {
+					t.Fatalf("first %s %s, second %s", first.State, first.Failure, second.State)
+				}
+				_, err := w.Recovery().Recheck(t.Context(), first.ID)
+				w.resolves(10*time.Minute, time.Second)
+				if w.till.bank.net("N") != 100 {
+					t.Error("the charge of the second payment was given back")
+				}
+				if fault.CodeOf(err) != "order_used_again" {
+					t.Errorf("got %v", err)
+				}
+				if r, err := w.ledger.Load(t.Context(), "", first.ID); err != nil || r.Payment.State != payment.Failed {
+					t.Errorf("%s, %v", r.Payment.State, err)
+				}
+			})
+		})
+	}
+}
+
+// Several people, or replicas, recheck one payment at once, and some of them hang up: it is given back once.
+func TestRechecksAtOnceGiveBackOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		id, sent := forgotten(t, w, w.order("R"), "R")
+		w.till.bank.do(t.Context(), sent)
+		refunds := 0
+		var mu sync.Mutex
+		w.till.answers = func(ctx context.Context, i outbound.Instruction) outbound.Answer {
+			mu.Lock()
+			refunds++
+			mu.Unlock()
+			return w.till.bank.do(ctx, i)
+		}
+		ctx, hangUp := context.WithCancel(t.Context())
+		w.till.finds = func(q outbound.Question) outbound.Findings {
+			f := w.till.bank.find(q)
+			time.Sleep(100 * time.Millisecond)
+			hangUp() // the first answer comes to nobody
+			return f
+		}
+		for n := range 6 {
+			asker := t.Context()
+			if n%2 == 0 {
+				asker = ctx
+			}
+			go func() {
+				if _, err := w.Recovery().Recheck(asker, id); err != nil {
+					t.Errorf("asker %d: %v", n, err)
+				}
+			}()
+		}
+		w.resolves(10*time.Minute, time.Second)
+		if r := w.record(t.Context(), "R"); r.Payment.State != payment.Reversed || w.till.bank.net("R") != 0 || refunds != 1 {
+			t.Errorf("%s, %d kept, %d refunds", r.Payment.State, w.till.bank.net("R"), refunds)
 		}
 	})
 }

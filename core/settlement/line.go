@@ -30,14 +30,52 @@ type Line struct {
 	Amount money.Amount
 }
 
-// laterID is what stands behind the order number in the order id of a later attempt or of a retry.
-var laterID = regexp.MustCompile(`^(([0-9]+|r[0-9]+)-)?[0-9a-f]{6}$`)
+var (
+	// laterID is what stands behind the order number in the order id of a later attempt or of a retry.
+	laterID = regexp.MustCompile(`^(([0-9]+|r[0-9]+)-)?[0-9a-f]{6}$`)
+	// likeLaterID is an order number that reads like such an id itself. Its first attempt may carry a mark of its own.
+	likeLaterID = regexp.MustCompile(`-([0-9]+|r[0-9]+)(-[0-9a-f]{6})+$`)
+)
 
-// of reports whether the line is of the payment. Two payments of one order number are told apart by the attempt in the id.
-func (l Line) of(p payment.Payment) bool {
+// How little speaks for it that a line is of a payment; the least of all payments gets the line.
+const (
+	byTransaction = 0
+	// byOrderID: the order id is the order number itself; byLaterID: it is one of a later attempt or of a retry.
+	byOrderID = 1
+	byLaterID = 2
+	// otherTransaction is added where the payment is known by another transaction: it may have been charged twice, or the line
+	// is of another payment of the order.
+	otherTransaction = 2
+	// neverSent is added where nothing of the payment ever left: its order id went to the next payment of the order.
+	neverSent = 4
+	// ofAnother: nothing speaks for it.
+	ofAnother = 100
+)
+
+// distance is how little speaks for it that the line is of the payment. Two payments of one order number are told apart by the
+// attempt in the id.
+func (l Line) distance(p payment.Payment) int {
 	if l.Transaction != "" && l.Transaction == p.ProviderTransaction {
-		return true
+		return byTransaction
 	}
+	d := byOrderID
+	if l.OrderID != p.OrderNumber {
+		d = byLaterID
+	}
+	switch {
+	case !l.mayBeOf(p):
+		return ofAnother
+	case l.Transaction != "" && p.ProviderTransaction != "":
+		d += otherTransaction
+	}
+	if p.State == payment.Failed && p.Failure == payment.NotSent {
+		d += neverSent
+	}
+	return d
+}
+
+// mayBeOf reports whether the provider may have been told the line's order id for the payment.
+func (l Line) mayBeOf(p payment.Payment) bool {
 	if l.OrderID == p.OrderNumber {
 		return p.Attempt <= 1
 	}
@@ -46,10 +84,12 @@ func (l Line) of(p payment.Payment) bool {
 	switch {
 	case !ok || found == nil:
 		return false
-	case found[2] == "" || found[2][0] == 'r':
+	case found[2] == "":
+		return p.Attempt <= 1 && likeLaterID.MatchString(p.OrderNumber)
+	case found[2][0] == 'r':
 		return true
 	default:
-		return found[2] == strconv.Itoa(p.Attempt)
+		return p.Attempt > 1 && found[2] == strconv.Itoa(p.Attempt)
 	}
 }
 

@@ -25,11 +25,13 @@ type Match struct {
 	lines    []Line
 	byOrder  map[string][]int
 	byCharge map[string][]int
-	// taken are the lines that have found their payment.
-	taken    []bool
-	payments int
-	findings []Finding
+	payments []payment.Payment
+	// owners are the payments that the lines are of, by their place, nobody for none so far.
+	owners   []int
+	repeated []Finding
 }
+
+const nobody = -1
 
 // New takes the lines of a report.
 func New(period Period, lines []Line) *Match {
@@ -39,7 +41,7 @@ func New(period Period, lines []Line) *Match {
 		key := l
 		key.Row = 0
 		if first, again := seen[key]; again && l.Kind == Charge && l.Transaction != "" {
-			m.find(Finding{Code: RowRepeated, Row: l.Row, OrderID: l.OrderID, Transaction: l.Transaction, There: m.lines[first].Amount})
+			m.repeated = append(m.repeated, Finding{Code: RowRepeated, Row: l.Row, OrderID: l.OrderID, Transaction: l.Transaction, There: m.lines[first].Amount})
 			continue
 		}
 		n := len(m.lines)
@@ -52,22 +54,28 @@ func New(period Period, lines []Line) *Match {
 			m.byCharge[l.Transaction] = append(m.byCharge[l.Transaction], n)
 		}
 	}
-	m.taken = make([]bool, len(m.lines))
+	m.owners = slices.Repeat([]int{nobody}, len(m.lines))
 	return m
 }
 
-// Add compares a payment with its lines, and with their absence if the payment was made in the period. Each payment is
-// added once.
+// Add gives a payment the lines that are rather of it than of another one. Each payment is added once, in any order.
 func (m *Match) Add(p payment.Payment) {
-	m.payments++
-	var own []Line
+	m.payments = append(m.payments, p)
 	for _, n := range m.candidates(p) {
-		if !m.taken[n] && m.lines[n].of(p) {
-			m.taken[n] = true
-			own = append(own, m.lines[n])
+		if m.nearer(n, p) {
+			m.owners[n] = len(m.payments) - 1
 		}
 	}
-	m.compare(p, own)
+}
+
+// nearer reports whether a line is of the payment rather than of its owner so far. Of two that are as near the later one has it.
+func (m *Match) nearer(n int, p payment.Payment) bool {
+	d := m.lines[n].distance(p)
+	if d == ofAnother || m.owners[n] == nobody {
+		return d != ofAnother
+	}
+	owner := m.payments[m.owners[n]]
+	return cmp.Or(cmp.Compare(m.lines[n].distance(owner), d), p.CreatedAt.Compare(owner.CreatedAt), cmp.Compare(p.ID, owner.ID)) > 0
 }
 
 func (m *Match) candidates(p payment.Payment) []int {
@@ -82,26 +90,49 @@ func (m *Match) candidates(p payment.Payment) []int {
 // Left are the lines that have no payment so far: those of payments that were made before the period, and strangers.
 func (m *Match) Left() []Line {
 	var left []Line
-	for n, taken := range m.taken {
-		if !taken {
+	for n, owner := range m.owners {
+		if owner == nobody {
 			left = append(left, m.lines[n])
 		}
 	}
 	return left
 }
 
-// Report ends the comparison: a line that is still without a payment has none.
-func (m *Match) Report() Report {
-	r := Report{Lines: len(m.lines), Payments: m.payments, Findings: slices.Clone(m.findings)}
-	for _, l := range m.Left() {
-		r.Findings = append(r.Findings, Finding{Code: UnknownHere, Row: l.Row, OrderID: l.OrderID, Transaction: l.Transaction, There: l.Amount})
+// Unsure are the lines that may be of a payment that was not added: those without one, and charges that only the order number,
+// and neither the transaction nor the very order id, gives to the one that they have.
+func (m *Match) Unsure() []Line {
+	var unsure []Line
+	for n, owner := range m.owners {
+		l := m.lines[n]
+		if owner == nobody || l.Kind == Charge && l.distance(m.payments[owner]) > byOrderID {
+			unsure = append(unsure, l)
+		}
 	}
-	r.Matched = len(m.lines) - len(m.Left())
+	return unsure
+}
+
+// Report compares each payment with its lines, and with their absence if the payment was made in the period. A line without a
+// payment has none.
+func (m *Match) Report() Report {
+	own := make([][]Line, len(m.payments))
+	left := m.Left()
+	for n, owner := range m.owners {
+		if owner != nobody {
+			own[owner] = append(own[owner], m.lines[n])
+		}
+	}
+	all := slices.Clone(m.repeated)
+	for i, p := range m.payments {
+		m.compare(p, own[i], func(f Finding) { all = append(all, f) })
+	}
+	for _, l := range left {
+		all = append(all, Finding{Code: UnknownHere, Row: l.Row, OrderID: l.OrderID, Transaction: l.Transaction, There: l.Amount})
+	}
 	codes := Codes()
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(slices.Index(codes, a.Code), slices.Index(codes, b.Code)), cmp.Compare(a.Row, b.Row))
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(slices.Index(codes, a.Code), slices.Index(codes, b.Code)), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Payment, b.Payment))
 	})
-	return r
+	return Report{Lines: len(m.lines), Matched: len(m.lines) - len(left), Payments: len(m.payments), Findings: all}
 }
 
 // Report is how a comparison ended.
@@ -114,18 +145,17 @@ type Report struct {
 	Findings []Finding
 }
 
-func (m *Match) find(f Finding) { m.findings = append(m.findings, f) }
-
 // sums are what the lines of one payment moved.
 type sums struct {
 	charged, refunded money.Amount
 	charges           int
 	row               int
 	order, charge     string
-	foreign           bool
+	// foreign is the first line that is no part of the sums: of another currency, or more than there is.
+	foreign *Line
 }
 
-func add(p payment.Payment, lines []Line) sums {
+func sum(p payment.Payment, lines []Line) sums {
 	s := sums{charged: money.Amount{Currency: p.Amount.Currency}, refunded: money.Amount{Currency: p.Amount.Currency}}
 	for i, l := range lines {
 		if i == 0 {
@@ -136,29 +166,40 @@ func add(p payment.Payment, lines []Line) sums {
 			to = &s.charged
 			s.charges++
 		}
-		sum, err := to.Add(l.Amount)
-		if err != nil { // another currency, or more than there is
-			s.foreign = true
+		more, err := to.Add(l.Amount)
+		if err != nil {
+			if s.foreign == nil {
+				s.foreign = &l
+			}
 			continue
 		}
-		*to = sum
+		*to = more
 	}
 	s.order, s.charge = cmp.Or(s.order, p.OrderNumber), cmp.Or(s.charge, p.ProviderTransaction)
 	return s
 }
 
 // compare holds a payment against what the report moved for it.
-func (m *Match) compare(p payment.Payment, lines []Line) {
-	s := add(p, lines)
+func (m *Match) compare(p payment.Payment, lines []Line, add func(Finding)) {
+	s := sum(p, lines)
 	amount := func(units int64) money.Amount { return money.Amount{Units: units, Currency: p.Amount.Currency} }
 	find := func(c Code, here, there money.Amount) {
-		m.find(Finding{Code: c, Row: s.row, Payment: p.ID, State: p.State, OrderID: s.order, Transaction: s.charge, Here: here, There: there})
+		add(Finding{Code: c, Row: s.row, Payment: p.ID, State: p.State, OrderID: s.order, Transaction: s.charge, Here: here, There: there})
 	}
-	switch {
-	case s.foreign:
-		find(AmountDiffers, amount(p.Captured), lines[0].Amount)
+	if l := s.foreign; l != nil {
+		s.row, s.order, s.charge = l.Row, cmp.Or(l.OrderID, s.order), cmp.Or(l.Transaction, s.charge)
+		if p.State.Promise() == payment.NotPaid && p.State != payment.Reversing && l.Kind == Charge {
+			find(NotPaidHere, amount(0), l.Amount)
+			return
+		}
+		find(AmountDiffers, amount(p.Captured), l.Amount)
 		return
-	case s.charges > 1 && s.charged.Units-s.refunded.Units > p.Captured-p.Refunded:
+	}
+	once := p.Captured
+	if once == 0 { // it is not known here that any was taken
+		once = p.Amount.Units
+	}
+	if s.charges > 1 && s.charged.Units > once && s.charged.Units-s.refunded.Units > p.Captured-p.Refunded {
 		find(ChargedTwice, amount(p.Captured), s.charged)
 		return
 	}
@@ -189,7 +230,8 @@ func (m *Match) compare(p payment.Payment, lines []Line) {
 func (m *Match) paid(p payment.Payment, s sums, find func(c Code, here, there money.Amount)) {
 	captured, refunded := money.Amount{Units: p.Captured, Currency: p.Amount.Currency}, money.Amount{Units: p.Refunded, Currency: p.Amount.Currency}
 	switch {
-	case s.charges == 0 && m.period.settled(p.CreatedAt):
+	case s.charges == 0 && m.period.settled(p.CreatedAt) && (p.Capture || m.period.settled(p.UpdatedAt)):
+		// What was only held at first may have been captured after the period.
 		find(MissingThere, captured, s.charged)
 	case s.charges > 0 && s.charged != captured:
 		find(AmountDiffers, captured, s.charged)

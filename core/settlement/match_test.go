@@ -1,6 +1,7 @@
 package settlement_test
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,10 @@ func paid(change func(*payment.Payment)) payment.Payment {
 
 func charge(order, transaction string, units int64) settlement.Line {
 	return settlement.Line{Kind: settlement.Charge, OrderID: order, Transaction: transaction, Amount: twd(units)}
+}
+
+func yen(order string) settlement.Line {
+	return settlement.Line{Kind: settlement.Charge, OrderID: order, Transaction: "T5", Amount: money.Amount{Units: 5, Currency: money.JPY}}
 }
 
 func refund(units int64) settlement.Line {
@@ -86,14 +91,33 @@ func TestMatch(t *testing.T) {
 		"charged on the day before": {paid(func(p *payment.Payment) {
 			p.State, p.Refunded, p.CreatedAt = payment.PartiallyRefunded, 100, day.Add(-time.Hour)
 		}), []settlement.Line{refund(100)}, ""},
-		"refunded there alone":                {paid(nil), []settlement.Line{charge("A", "T1", 229), refund(100)}, "refund_unknown_here 0 TWD, 100 TWD"},
-		"a refund under way":                  {paid(func(p *payment.Payment) { p.State, p.RefundReserved = payment.Refunding, 100 }), []settlement.Line{charge("A", "T1", 229), refund(100)}, ""},
-		"a stranger":                          {paid(nil), []settlement.Line{charge("A", "T1", 229), charge("B", "T9", 5)}, "unknown_here  , 5 TWD"},
-		"an order that only begins so":        {paid(nil), []settlement.Line{charge("A", "T1", 229), charge("A-1", "T9", 5)}, "unknown_here  , 5 TWD"},
-		"a later attempt":                     {paid(func(p *payment.Payment) { p.Attempt = 2 }), []settlement.Line{charge("A-2-0a1b2c", "", 229)}, ""},
-		"another attempt":                     {paid(func(p *payment.Payment) { p.Attempt = 3 }), []settlement.Line{charge("A-2-0a1b2c", "", 229)}, "unknown_here  , 229 TWD; missing_there 229 TWD, 0 TWD"},
-		"the first attempt's":                 {paid(func(p *payment.Payment) { p.Attempt = 2 }), []settlement.Line{charge("A", "", 229)}, "unknown_here  , 229 TWD; missing_there 229 TWD, 0 TWD"},
-		"a retry of a redirect":               {paid(nil), []settlement.Line{charge("A-r3-0a1b2c", "", 229)}, ""},
+		"refunded there alone":         {paid(nil), []settlement.Line{charge("A", "T1", 229), refund(100)}, "refund_unknown_here 0 TWD, 100 TWD"},
+		"a refund under way":           {paid(func(p *payment.Payment) { p.State, p.RefundReserved = payment.Refunding, 100 }), []settlement.Line{charge("A", "T1", 229), refund(100)}, ""},
+		"a stranger":                   {paid(nil), []settlement.Line{charge("A", "T1", 229), charge("B", "T9", 5)}, "unknown_here  , 5 TWD"},
+		"an order that only begins so": {paid(nil), []settlement.Line{charge("A", "T1", 229), charge("A-1", "T9", 5)}, "unknown_here  , 5 TWD"},
+		"a later attempt":              {paid(func(p *payment.Payment) { p.Attempt = 2 }), []settlement.Line{charge("A-2-0a1b2c", "", 229)}, ""},
+		"another attempt":              {paid(func(p *payment.Payment) { p.Attempt = 3 }), []settlement.Line{charge("A-2-0a1b2c", "", 229)}, "unknown_here  , 229 TWD; missing_there 229 TWD, 0 TWD"},
+		"the first attempt's":          {paid(func(p *payment.Payment) { p.Attempt = 2 }), []settlement.Line{charge("A", "", 229)}, "unknown_here  , 229 TWD; missing_there 229 TWD, 0 TWD"},
+		"a retry of a redirect":        {paid(nil), []settlement.Line{charge("A-r3-0a1b2c", "", 229)}, ""},
+		"two parts, refunded on the next day": {paid(func(p *payment.Payment) {
+			p.State, p.Refunded, p.UpdatedAt = payment.PartiallyRefunded, 100, period.To.Add(time.Hour)
+		}), []settlement.Line{charge("A", "T1", 200), charge("A", "T2", 29)}, ""},
+		"two parts, reversed on the next day": {paid(func(p *payment.Payment) {
+			p.State, p.Refunded, p.UpdatedAt = payment.Reversed, 229, period.To.Add(time.Hour)
+		}), []settlement.Line{charge("A", "T1", 200), charge("A", "T2", 29)}, ""},
+		"unknown, in two parts":  {paid(in(payment.Unknown)), []settlement.Line{charge("A", "T1", 200), charge("A", "T2", 29)}, "open_here 0 TWD, 229 TWD"},
+		"declined, in two parts": {paid(in(payment.Failed)), []settlement.Line{charge("A", "T1", 200), charge("A", "T2", 29)}, "not_paid_here 0 TWD, 229 TWD"},
+		"held, and captured on the next day": {paid(func(p *payment.Payment) {
+			p.Capture, p.UpdatedAt = false, period.To.Add(time.Hour)
+		}), nil, ""},
+		"taken at once, and changed on the next day": {paid(func(p *payment.Payment) {
+			p.Capture, p.UpdatedAt = true, period.To.Add(time.Hour)
+		}), nil, "missing_there 229 TWD, 0 TWD"},
+		"a second charge in another currency": {paid(nil), []settlement.Line{charge("A", "T1", 229), yen("A")}, "amount_differs 229 TWD, 5 JPY"},
+		"declined, charged in another one":    {paid(in(payment.Failed)), []settlement.Line{yen("A")}, "not_paid_here 0 TWD, 5 JPY"},
+		"more than there is":                  {paid(nil), []settlement.Line{charge("A", "T1", math.MaxInt64), charge("A", "T2", math.MaxInt64)}, "amount_differs 229 TWD, 9223372036854775807 TWD"},
+		"an order with six digits behind it":  {paid(nil), []settlement.Line{charge("A", "T1", 229), charge("A-000123", "T9", 5)}, "unknown_here  , 5 TWD"},
+		"an order with a first attempt":       {paid(nil), []settlement.Line{charge("A", "T1", 229), charge("A-1-000123", "T9", 5)}, "unknown_here  , 5 TWD"},
 		"an order that reads like an attempt": {paid(func(p *payment.Payment) { p.OrderNumber = "A-2-0a1b2c" }), []settlement.Line{charge("A-2-0a1b2c-ffffff", "", 229)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,6 +170,54 @@ func TestMatchOfManyPayments(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A line that more than one payment may be behind goes to the right one, whichever is added first.
+func TestMatchDoesNotDependOnTheOrder(t *testing.T) {
+	t.Parallel()
+	notSent := func(p *payment.Payment) {
+		in(payment.Failed)(p)
+		p.Failure, p.CreatedAt = payment.NotSent, p.CreatedAt.Add(time.Minute) // it was tried again after
+	}
+	second := paid(func(p *payment.Payment) { p.ID, p.ProviderTransaction = "p2", "T2" })
+	retried := func(p *payment.Payment) { p.ID, p.Attempt, p.ProviderTransaction = "p2", 2, "T2" }
+	for name, c := range map[string]struct {
+		payments [2]payment.Payment
+		lines    []settlement.Line
+		want     string
+	}{
+		"one was never sent":             {[2]payment.Payment{paid(notSent), second}, []settlement.Line{charge("A", "", 229)}, ""},
+		"one was never sent, by charge":  {[2]payment.Payment{paid(notSent), second}, []settlement.Line{charge("A", "T2", 229)}, ""},
+		"never sent, the other is twice": {[2]payment.Payment{paid(notSent), second}, []settlement.Line{charge("A", "T2", 229), charge("A", "T3", 229)}, "charged_twice p2"},
+		"a retry of the first one": {
+			[2]payment.Payment{paid(in(payment.Failed)), paid(retried)},
+			[]settlement.Line{charge("A-r4-0a1b2c", "T9", 229), charge("A-2-00ff00", "T2", 229)},
+			"not_paid_here p1",
+		},
+		"an order with the name of an attempt": {
+			[2]payment.Payment{paid(retried), paid(func(p *payment.Payment) { p.OrderNumber = "A-2-000123" })},
+			[]settlement.Line{charge("A-2-000123", "", 229), charge("A-2-00ff00", "", 229)},
+			"",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range 2 {
+				slices.Reverse(c.payments[:])
+				m := settlement.New(period, c.lines)
+				for _, p := range c.payments {
+					m.Add(p)
+				}
+				var got []string
+				for _, f := range m.Report().Findings {
+					got = append(got, string(f.Code)+" "+string(f.Payment))
+				}
+				if diff := cmp.Diff(c.want, strings.Join(got, "; ")); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
 	}
 }
 

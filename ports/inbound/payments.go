@@ -189,7 +189,8 @@ type Recovery interface {
 	// Recheck asks the provider about one payment of any company now, as if it had been due, and returns how it stands
 	// then. A payment whose client was told "not paid" is asked about, too, however long ago that was: money that is there
 	// all the same is given back. fault.NotFound, fault.Conflict code credential_gone if the payment's own credentials are
-	// not kept any more, fault.Limited code busy.
+	// not kept any more or order_used_again if the charge is that of a later payment under the same order id,
+	// fault.Limited code busy, fault.Unavailable code provider_unavailable if the provider cannot say.
 	Recheck(ctx context.Context, id payment.ID) (payment.Record, error)
 	// Review ends a payment that is in review, by two people. fault.Forbidden if they are one.
 	Review(ctx context.Context, c ReviewPayment) (payment.Record, error)

@@ -32,6 +32,7 @@ type paymentReply struct {
 	Attempt               int             `json:"attempt"`
 	Currency              string          `json:"currency"`
 	Amount                int64           `json:"amount"`
+	Capture               bool            `json:"capture"`
 	Authorized            int64           `json:"authorized"`
 	Captured              int64           `json:"captured"`
 	Refunded              int64           `json:"refunded"`
@@ -78,7 +79,7 @@ func paymentOf(p payment.Payment) paymentReply {
 	return paymentReply{
 		ID: string(p.ID), CompanyID: string(p.Company), State: string(p.State), Failure: string(p.Failure), Type: p.Type,
 		Provider: p.Provider, Account: p.Account, Environment: string(p.Environment), StoreID: store,
-		OrderNumber: p.OrderNumber, Attempt: p.Attempt, Currency: string(p.Amount.Currency), Amount: p.Amount.Units,
+		OrderNumber: p.OrderNumber, Attempt: p.Attempt, Currency: string(p.Amount.Currency), Amount: p.Amount.Units, Capture: p.Capture,
 		Authorized: p.Authorized, Captured: p.Captured, Refunded: p.Refunded, RefundReserved: p.RefundReserved,
 		ProviderCode: p.Code, DeclineCode: p.DeclineCode, ProviderTransactionID: p.ProviderTransaction, MandateID: p.Mandate,
 		Release: p.Release, Version: p.Version, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),

@@ -116,7 +116,7 @@ func TestPayments(t *testing.T) {
 	t.Parallel()
 	p := newPlane(t, nil)
 	one := `"id":"` + paymentID + `","company_id":"acme","state":"REVIEW","type":"DEMO_PAY","provider":"demo","account":"account-1",` +
-		`"environment":"live","store_id":"0","order_number":"A-1","attempt":1,"currency":"TWD","amount":229,"authorized":0,"captured":0,"refunded":0,` +
+		`"environment":"live","store_id":"0","order_number":"A-1","attempt":1,"currency":"TWD","amount":229,"capture":false,"authorized":0,"captured":0,"refunded":0,` +
 		`"refund_reserved":0,"version":4,"created_at":"2026-11-22T02:00:00Z","updated_at":"2026-11-22T02:00:00Z"`
 	for target, want := range map[string]string{
 		"/admin/v1/payments?company_id=acme":                      `{"data":[{` + one + `}],"next_cursor":null}`,
