@@ -214,6 +214,12 @@ func (a *App) check(ctx context.Context, k check) {
 		k.line.unchecked(k.watched) // it moved on meanwhile: the two do not speak of the same thing
 		return
 	}
+	if verdict != agrees && now.Payment.State == payment.Failed {
+		if heir, err := a.heir(ctx, now); err != nil || heir != "" {
+			k.line.unchecked(k.watched) // what was found is the charge of the payment that has the order id now
+			return
+		}
+	}
 	k.line.checked(k.watched)
 	if verdict == agrees {
 		return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -267,6 +268,60 @@ func orphaned(t *testing.T, pay func(*yard) inbound.Native) {
 		}
 		if body := y.last("contradicted"); !strings.Contains(body, string(y.record(t.Context(), "A1").Payment.ID)) {
 			t.Error(body)
+		}
+	})
+}
+
+// What was never sent leaves its order id to the next payment of the order. The charge that the other release then finds is that
+// payment's: neither is the release on trial wrong, nor is anything given back.
+func TestTheChargeOfTheNextPaymentOfAnOrderIsNoOrphan(t *testing.T) {
+	t.Parallel()
+	for name, names := range map[string]bool{"found with its transaction": true, "found without": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			orderUsedAgain(t, names)
+		})
+	}
+}
+
+func orderUsedAgain(t *testing.T, names bool) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		y, r, d := trialYard(t, 100)
+		paid := make(chan struct{})
+		d.finds["1.0.0"] = func(q outbound.Question) outbound.Findings {
+			<-paid
+			f := d.bank.find(q)
+			if !names {
+				f.Evidence.ProviderTransaction = ""
+			}
+			return f
+		}
+		var sent atomic.Int32
+		d.answers["1.1.0"] = func(ctx context.Context, i outbound.Instruction) outbound.Answer {
+			if sent.Add(1) == 1 {
+				return outbound.Answer{Known: payment.KnownNotSent, Reason: "unavailable"}
+			}
+			return d.bank.do(ctx, i)
+		}
+		_, _ = r.Payments().Pay(t.Context(), y.order("A1"))
+		first := y.record(t.Context(), "A1").Payment
+		again := y.order("A1")
+		again.Request = []byte(`{"order":"A1","amount":100,"req":"another"}`)
+		must(t)(r.Payments().Pay(t.Context(), again))
+		if second := y.record(t.Context(), "A1").Payment; first.Failure != payment.NotSent || second.ID == first.ID || second.State != payment.Succeeded {
+			t.Fatalf("first %s %s, second %s", first.State, first.Failure, second.State)
+		}
+		close(paid)
+		for range 60 {
+			must(t)(r.Recovery().ResolveDue(t.Context()))
+			time.Sleep(time.Second)
+		}
+		if net := d.bank.net("A1"); net != 100 {
+			t.Errorf("of the second payment %d is left", net)
+		}
+		if c := y.channel(); c.Phase != release.InCanary {
+			t.Errorf("the release was judged by it: %s", c.Phase)
 		}
 	})
 }
