@@ -34,6 +34,9 @@ func endedUnpaid(f settlement.Finding) bool {
 	return f.State.Promise() == payment.NotPaid && f.State != payment.Failed && f.State != payment.Reversing
 }
 
+// recheckThem says how money behind a "not paid" is given back.
+const recheckThem = "payrack payment recheck ID asks the provider again and gives back what it finds; --recheck does so for all of them"
+
 // nextOf says what to do about a finding.
 func nextOf(f settlement.Finding) string {
 	switch {
@@ -41,13 +44,13 @@ func nextOf(f settlement.Finding) string {
 	case endedUnpaid(f):
 		return "these payments have ended, and no recheck asks about them: look them up with the provider, and if the money was not given back meanwhile, give it back there"
 	case f.State == payment.Failed:
-		return "payrack payment recheck ID asks the provider again and gives back what it finds; --recheck does so for all of them; what a second look still finds has to be given back at the provider"
+		return recheckThem + "; what a second look still finds has to be given back at the provider"
 	}
 	switch f.Code {
 	case settlement.ChargedTwice:
 		return "look at both charges with the provider; give the one back that the platform does not name (provider_transaction_id)"
 	case settlement.NotPaidHere:
-		return "payrack payment recheck ID asks the provider again and gives back what it finds; --recheck does so for all of them"
+		return recheckThem
 	case settlement.UnknownHere:
 		return "find out whose it is: another system's of the same account, another company's, one that was made before the period (a row without an order id does not find it: begin earlier with --from), or a payment that the database lost; the last has to be given back at the provider"
 	case settlement.AmountDiffers:

@@ -60,19 +60,42 @@ func attemptOf(number string) (base, word string, ok bool) {
 // isMarked reports whether the account was told an id of the order that ends in the word.
 // Whoever knows the word has it from a payment that is stored.
 func (a *App) isMarked(ctx context.Context, p payment.Payment, number, word string) (bool, error) {
+	id, err := a.ofOrder(ctx, p, number, func(other payment.Payment) (bool, error) { return a.mark(other) == word, nil })
+	return id != "", err
+}
+
+// heir is the payment that was sent under the order id of r after r had not been: what was never sent leaves its id to the next
+// payment of the order. Empty if there is none.
+func (a *App) heir(ctx context.Context, r payment.Record) (payment.ID, error) {
+	return a.ofOrder(ctx, r.Payment, r.Payment.OrderNumber, func(other payment.Payment) (bool, error) {
+		if other.ID == r.Payment.ID || other.State == payment.Failed && other.Failure == payment.NotSent {
+			return false, nil
+		}
+		its, err := a.Ledger.Load(ctx, other.Company, other.ID)
+		return its.Operation.OrderID == r.Operation.OrderID, err
+	})
+}
+
+// ofOrder is the newest payment of an order number, made with the same account as p, of which is says yes. Empty without one.
+func (a *App) ofOrder(
+	ctx context.Context, p payment.Payment, number string, is func(payment.Payment) (bool, error),
+) (payment.ID, error) {
 	q := outbound.Query{Company: p.Company, Environment: p.Environment, OrderNumber: number, Limit: 200}
 	for {
 		page, err := a.Ledger.List(ctx, q)
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		for _, other := range page.Payments {
-			if other.Provider == p.Provider && other.Account == p.Account && a.mark(other) == word {
-				return true, nil
+			if other.Provider != p.Provider || other.Account != p.Account {
+				continue
+			}
+			if yes, err := is(other); yes || err != nil {
+				return other.ID, err
 			}
 		}
 		if page.Next == "" {
-			return false, nil
+			return "", nil
 		}
 		q.Before = page.Next
 	}

@@ -83,33 +83,3 @@ func (a recovery) reask(ctx context.Context, r payment.Record) (payment.Record, 
 	}
 	return a.observe(ctx, session, r, set, sight)
 }
-
-// heir is the payment that was sent under the order id of r after r had not been: what was never sent leaves its id to the next
-// payment of the order. Empty if there is none.
-func (a *App) heir(ctx context.Context, r payment.Record) (payment.ID, error) {
-	p := r.Payment
-	q := outbound.Query{Company: p.Company, Environment: p.Environment, OrderNumber: p.OrderNumber, Limit: 200}
-	for {
-		page, err := a.Ledger.List(ctx, q)
-		if err != nil {
-			return "", err
-		}
-		for _, other := range page.Payments {
-			if other.ID == p.ID || other.Provider != p.Provider || other.Account != p.Account ||
-				other.State == payment.Failed && other.Failure == payment.NotSent {
-				continue
-			}
-			its, err := a.Ledger.Load(ctx, p.Company, other.ID)
-			if err != nil {
-				return "", err
-			}
-			if its.Operation.OrderID == r.Operation.OrderID {
-				return other.ID, nil
-			}
-		}
-		if page.Next == "" {
-			return "", nil
-		}
-		q.Before = page.Next
-	}
-}

@@ -34,6 +34,7 @@ func (s *Store) Unsettled(ctx context.Context) (all []Unsettled, err error) {
 	return all, nil
 }
 
+// unsettledSQL names the states that the index leaves out once more: without that a database does not see that it may use it.
 func (s *Store) unsettledSQL() string {
 	from := "company c JOIN payment p"
 	if s.dialect == sqlite {

@@ -118,8 +118,11 @@ func (i *image) copy(b binaries, words []string) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		i.t.Fatal(err)
 	}
+	if _, err := os.Stat(from); err != nil && strings.HasPrefix(from, "/etc/ssl/") {
+		i.t.Skipf("this machine has no certificates: %v", err) // any other file has to be there
+	}
 	if out, err := exec.Command("cp", "-rT", from, to).CombinedOutput(); err != nil {
-		i.t.Skipf("cp %s: %v\n%s", from, err, out) // a machine without certificates
+		i.t.Fatalf("cp %s: %v\n%s", from, err, out)
 	}
 	if owner := flags["--chown"]; owner != "" {
 		if out, err := exec.Command("chown", "-R", owner, to).CombinedOutput(); err != nil {
